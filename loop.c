@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* loop.c - epoll(7): register, wait, read the clock once, dispatch by kind
+ *
+ * What a handler of one turn closes may have further events in the same turn:
+ * their tags carry the old generation, and the owner of the kind ignores them.
+ * Called by passt.c (the turn) and by all owners of descriptors.
+ *
+ * #syscalls epoll_ctl epoll_wait epoll_pwait
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "loop.h"
+#include "util.h"
+
+/* Events of one turn: enough to make a turn worth its system call, few enough for
+ * the link to be looked at often
+ */
+#define EVENTS_MAX	64
+
+int loop_init(struct loop *l)
+{
+	l->epfd = epoll_create1(EPOLL_CLOEXEC);
+	return l->epfd < 0 ? -errno : 0;
+}
+
+static int control(struct loop *l, int op, int fd, uint32_t events, union tag tag)
+{
+	struct epoll_event ev = { .events = events, .data.u64 = tag.u64 };
+
+	return epoll_ctl(l->epfd, op, fd, &ev) < 0 ? -errno : 0;
+}
+
+int loop_add(struct loop *l, int fd, uint32_t events, union tag tag)
+{
+	return control(l, EPOLL_CTL_ADD, fd, events, tag);
+}
+
+int loop_mod(struct loop *l, int fd, uint32_t events, union tag tag)
+{
+	return control(l, EPOLL_CTL_MOD, fd, events, tag);
+}
+
+void loop_del(struct loop *l, int fd)
+{
+	control(l, EPOLL_CTL_DEL, fd, 0, (union tag){ 0 });
+}
+
+int loop_turn(struct loop *l, struct worker *w, uint64_t *now, int timeout_ms)
+{
+	struct epoll_event ev[EVENTS_MAX];
+	int i, n = epoll_wait(l->epfd, ev, EVENTS_MAX, timeout_ms);
+
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	*now = now_ms();
+
+	for (i = 0; i < n; i++) {
+		union tag tag = { .u64 = ev[i].data.u64 };
+
+		if (tag.kind < EV_KINDS && l->handlers[tag.kind])
+			l->handlers[tag.kind](w, tag, ev[i].events);
+	}
+	return MAX(n, 0);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* loop_test.c - tags, dispatch, time-outs; links: util */
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "test.h"
+#include "util.h"
+
+struct worker {				/* what the handlers below want */
+	int calls[EV_KINDS];
+	union tag tag;
+	uint32_t events;
+};
+
+static void handler(struct worker *w, union tag tag, uint32_t events)
+{
+	w->calls[tag.kind]++;
+	w->tag = tag;
+	w->events = events;
+}
+
+static void t_tag(void)
+{
+	union tag t = { .index = 0xfedcba98, .gen = 0xffffff, .kind = EV_CLIENT };
+
+	CHECK(sizeof(t) == 8 && sizeof(t) == sizeof(t.u64));
+	CHECK(t.index == 0xfedcba98 && t.gen == 0xffffff && t.kind == EV_CLIENT);
+	CHECK(((union tag){ .u64 = t.u64 }).index == t.index);
+}
+
+static void t_dispatch(struct loop *l)
+{
+	union tag tcp = { .kind = EV_TCP, .index = 7, .gen = 0xabcdef };
+	union tag udp = { .kind = EV_UDP, .index = 8 };
+	int a = eventfd(0, EFD_NONBLOCK), b = eventfd(0, EFD_NONBLOCK);
+	struct worker w = { 0 };
+	uint64_t now = 0, before = now_ms();
+
+	CHECK(loop_add(l, a, EPOLLIN | EPOLLET, tcp) == 0);
+	CHECK(loop_add(l, a, EPOLLIN, tcp) == -EEXIST);
+	CHECK(loop_add(l, b, EPOLLIN, udp) == 0);
+	CHECK(loop_turn(l, &w, &now, 0) == 0 && now >= before);
+
+	CHECK(eventfd_write(a, 1) == 0);
+	CHECK(loop_turn(l, &w, &now, -1) == 1);
+	CHECK(w.calls[EV_TCP] == 1 && w.tag.u64 == tcp.u64);
+	CHECK(w.events == EPOLLIN);
+	CHECK(loop_turn(l, &w, &now, 0) == 0);	/* an edge comes once */
+
+	CHECK(eventfd_write(a, 1) == 0 && eventfd_write(b, 1) == 0);
+	CHECK(loop_turn(l, &w, &now, -1) == 2);
+	CHECK(w.calls[EV_TCP] == 2 && w.calls[EV_UDP] == 1);
+
+	CHECK(loop_mod(l, b, EPOLLOUT, tcp) == 0);
+	CHECK(loop_turn(l, &w, &now, -1) == 1);
+	CHECK(w.calls[EV_TCP] == 3 && w.events == EPOLLOUT);
+
+	loop_del(l, b);
+	CHECK(loop_turn(l, &w, &now, 0) == 0);
+	CHECK(loop_mod(l, b, EPOLLIN, udp) == -ENOENT);
+	close(a);
+	close(b);
+}
+
+/* Events of a kind that nobody registered are left alone */
+static void t_no_handler(struct loop *l)
+{
+	int a = eventfd(1, EFD_NONBLOCK);
+	struct worker w = { 0 };
+	uint64_t now;
+
+	CHECK(loop_add(l, a, EPOLLIN, (union tag){ .kind = EV_NETNS }) == 0);
+	CHECK(loop_turn(l, &w, &now, -1) == 1);
+	CHECK(loop_mod(l, a, EPOLLIN, (union tag){ .kind = 255 }) == 0);
+	CHECK(loop_turn(l, &w, &now, -1) == 1);
+	CHECK(!w.calls[EV_NETNS]);
+	close(a);
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static void t_timeout_and_signal(struct loop *l)
+{
+	struct itimerval soon = { .it_value.tv_usec = 20000 };
+	struct sigaction act = { .sa_handler = nothing };
+	struct worker w = { 0 };
+	uint64_t now, before = now_ms();
+
+	CHECK(loop_turn(l, &w, &now, 30) == 0);
+	CHECK(now >= before + 29);
+
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	now = 0;
+	CHECK(loop_turn(l, &w, &now, -1) == 0 && now >= before);
+}
+
+static void t_failure(void)
+{
+	struct loop bad = { .epfd = -1 };
+	struct worker w = { 0 };
+	uint64_t now;
+
+	CHECK(loop_turn(&bad, &w, &now, 0) == -EBADF);
+	CHECK(loop_add(&bad, 0, EPOLLIN, (union tag){ 0 }) == -EBADF);
+}
+
+int main(void)
+{
+	struct loop l = { .handlers = { [EV_TCP] = handler, [EV_UDP] = handler } };
+
+	t_tag();
+	CHECK(loop_init(&l) == 0);
+	t_dispatch(&l);
+	t_no_handler(&l);
+	t_timeout_and_signal(&l);
+	t_failure();
+	close(l.epfd);
+	return test_end("loop");
+}
