@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* flow.c - fixed table of flows
+ *
+ * Slots are taken from a free list, last in first out, so that warm memory is
+ * used again; only if it is empty does the table grow into slots that were
+ * never touched. Chains, free list and dirty list are linked by index, and index
+ * 0 is nobody: static memory, all zeros, is an empty table.
+ *
+ * A slot's generation goes up whenever its flow is freed, and a tag carries 24 bits
+ * of it. The dirty list may outlive a flow: the entry stays, and is skipped,
+ * or serves the slot's next flow, which then looks at its work once for nothing.
+ * Called by the protocols and by tap.c.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "flow.h"
+#include "hash.h"
+#include "util.h"
+#include "worker.h"
+
+enum { BUCKETS = FLOW_MAX + 1, NOBODY = 0, GEN_MASK = 0xffffff };
+
+struct flow_slot {
+	_Alignas(64) union {
+		struct flow flow;
+		unsigned char room[FLOW_SIZE];
+	};
+};
+
+struct flowtab {
+	uint32_t free;			/* index of the first on the free list */
+	uint32_t top;			/* highest index ever used */
+	uint32_t count;			/* in use */
+	uint32_t dirty_first, dirty_last;
+	uint32_t dirty_stop;		/* last one of this turn, or nobody */
+	uint32_t buckets[BUCKETS];
+	struct flow_slot slots[FLOW_MAX + 1];	/* [NOBODY] is not used */
+};
+
+_Static_assert(!(BUCKETS & (BUCKETS - 1)), "buckets are chosen by a mask");
+_Static_assert(sizeof(struct flow_slot) == FLOW_SIZE, "whole cache lines");
+
+struct flowtab *flowtab_init(void)
+{
+	static struct flowtab tab;
+
+	return &tab;
+}
+
+static struct flow *at(struct flowtab *tab, uint32_t index)
+{
+	return index == NOBODY ? NULL : &tab->slots[index].flow;
+}
+
+static uint32_t index_of(const struct flowtab *tab, const struct flow *f)
+{
+	const char *base = (const char *)tab->slots;
+
+	return ((const char *)f - base) / sizeof(tab->slots[0]);
+}
+
+static uint32_t *bucket(struct worker *w, uint8_t proto, const struct side *guest,
+			const struct side *seen)
+{
+	uint64_t key[5];
+
+	memcpy(&key[0], guest->addr.b, sizeof(guest->addr.b));
+	memcpy(&key[2], seen->addr.b, sizeof(seen->addr.b));
+	key[4] = (uint64_t)proto << 32 | (uint32_t)guest->port << 16 | seen->port;
+	return &w->flows->buckets[hash_words(&w->secret, key, NELEM(key)) %
+				  BUCKETS];
+}
+
+struct flow *flow_new(struct worker *w, enum flow_type type, uint8_t proto)
+{
+	struct flowtab *tab = w->flows;
+	struct flow *f = at(tab, tab->free), old;
+
+	if (f) {
+		tab->free = f->hash_next;
+	} else {
+		if (tab->top == FLOW_MAX)
+			return NULL;
+		f = at(tab, ++tab->top);
+	}
+	tab->count++;
+
+	old = *f;
+	memset(f, 0, FLOW_SIZE);
+	f->gen = old.gen;
+	f->dirty = old.dirty;
+	f->dirty_next = old.dirty_next;
+	f->type = type;
+	f->proto = proto;
+	f->fd = -1;
+	return f;
+}
+
+void flow_hash(struct worker *w, struct flow *f)
+{
+	uint32_t *head = bucket(w, f->proto, &f->guest, &f->seen);
+
+	f->hash_next = *head;
+	f->hashed = true;
+	*head = index_of(w->flows, f);
+}
+
+struct flow *flow_find(struct worker *w, uint8_t proto, const struct side *guest,
+		       const struct side *seen)
+{
+	struct flow *f = at(w->flows, *bucket(w, proto, guest, seen));
+
+	while (f && !(f->proto == proto && side_eq(&f->guest, guest) &&
+		      side_eq(&f->seen, seen)))
+		f = at(w->flows, f->hash_next);
+	return f;
+}
+
+static void unhash(struct worker *w, struct flow *f)
+{
+	uint32_t *link = bucket(w, f->proto, &f->guest, &f->seen);
+	uint32_t index = index_of(w->flows, f);
+
+	while (*link != index)
+		link = &at(w->flows, *link)->hash_next;
+	*link = f->hash_next;
+	f->hashed = false;
+}
+
+void flow_free(struct worker *w, struct flow *f)
+{
+	struct flowtab *tab = w->flows;
+
+	if (f->hashed)
+		unhash(w, f);
+	timer_stop(&w->wheel, &f->timer);
+	f->type = FLOW_FREE;
+	f->gen++;
+	f->hash_next = tab->free;
+	tab->free = index_of(tab, f);
+	tab->count--;
+}
+
+struct flow *flow_by_tag(struct worker *w, union tag tag)
+{
+	struct flow *f;
+
+	if (tag.index == NOBODY || tag.index > w->flows->top)
+		return NULL;
+	f = at(w->flows, tag.index);
+	return f->type != FLOW_FREE && (f->gen & GEN_MASK) == tag.gen ? f : NULL;
+}
+
+union tag flow_tag(const struct worker *w, const struct flow *f,
+		   enum ev_kind kind)
+{
+	return (union tag){
+		.index = index_of(w->flows, f),
+		.gen = f->gen & GEN_MASK,
+		.kind = kind,
+	};
+}
+
+uint32_t flow_count(const struct worker *w)
+{
+	return w->flows->count;
+}
+
+void flow_each(struct worker *w, enum flow_type type,
+	       void (*fn)(struct worker *w, struct flow *f))
+{
+	uint32_t i;
+
+	for (i = 1; i <= w->flows->top; i++) {
+		struct flow *f = at(w->flows, i);
+
+		if (f->type == type)
+			fn(w, f);
+	}
+}
+
+void flow_dirty(struct worker *w, struct flow *f)
+{
+	struct flowtab *tab = w->flows;
+	uint32_t index = index_of(tab, f);
+
+	if (f->dirty)
+		return;
+	f->dirty = true;
+	f->dirty_next = NOBODY;
+	if (tab->dirty_first == NOBODY)
+		tab->dirty_first = index;
+	else
+		at(tab, tab->dirty_last)->dirty_next = index;
+	tab->dirty_last = index;
+}
+
+bool flow_dirty_begin(struct worker *w)
+{
+	struct flowtab *tab = w->flows;
+
+	tab->dirty_stop = tab->dirty_first == NOBODY ? NOBODY : tab->dirty_last;
+	return tab->dirty_stop != NOBODY;
+}
+
+struct flow *flow_next_dirty(struct worker *w)
+{
+	struct flowtab *tab = w->flows;
+
+	while (tab->dirty_stop != NOBODY) {
+		uint32_t index = tab->dirty_first;
+		struct flow *f = at(tab, index);
+
+		if (index == tab->dirty_stop)
+			tab->dirty_stop = NOBODY;
+		tab->dirty_first = f->dirty_next;
+		f->dirty = false;
+		if (f->type != FLOW_FREE)
+			return f;
+	}
+	return NULL;
+}
+
+const char *flow_str(const struct flow *f, char buf[FLOW_STRLEN])
+{
+	static const char *const names[FLOW_TYPES] = {
+		[FLOW_FREE] = "free", [FLOW_TCP] = "TCP", [FLOW_UDP] = "UDP",
+		[FLOW_ICMP] = "ICMP", [FLOW_TCP_SPLICE] = "TCP splice",
+		[FLOW_UDP_SPLICE] = "UDP splice",
+	};
+	char guest[SIDE_STRLEN], seen[SIDE_STRLEN];
+
+	side_str(&f->guest, guest);
+	side_str(&f->seen, seen);
+	snprintf(buf, FLOW_STRLEN, "%s %s -> %s", names[f->type],
+		 f->from_guest ? guest : seen, f->from_guest ? seen : guest);
+	return buf;
+}
