@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tcp.c - TCP flows: opening, closing, the apply step of the state table
+ *
+ * The guest's stack and the host's stack do the work; we translate between them.
+ * Guest data goes straight from the link's buffers to the host's socket, and is
+ * acknowledged when the socket, or the pool of chunks, has it. Data for the guest stays
+ * in the socket's receive queue until the guest has acknowledged it. So neither
+ * side needs a buffer of its own here, and nothing inside a window is lost.
+ *
+ * RFC 9293, 7323 (window scale, timestamps, PAWS), 2018 and 6675 (SACK), 6298 (RTO),
+ * 6528 (initial sequence numbers), 5961 (blind attacks), 5681 (after a loss).
+ */
+#include "tcp.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "chunk.h"
+#include "conf.h"
+#include "fwd.h"
+#include "sock.h"
+#include "tcp_int.h"
+#include "util.h"
+#include "worker.h"
+
+enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WS, OPT_SACK_OK, OPT_SACK, OPT_TS = 8 };
+
+/* RFC 6528: a clock of 32 ns ticks on top of a keyed hash of the sides */
+static uint32_t initial_seq(struct worker *w, const struct tcp *t)
+{
+	uint64_t k[5];
+
+	memcpy(&k[0], &t->f.guest.addr, 16);
+	memcpy(&k[2], &t->f.seen.addr, 16);
+	k[4] = (uint64_t)t->f.guest.port << 16 | t->f.seen.port;
+	return (uint32_t)hash_words(&w->secret, k, NELEM(k)) + (uint32_t)(now_ns() >> 5);
+}
+
+/* Largest payload of a segment to the guest without options: what it
+ * announced, within the MTU that we announced
+ */
+static uint16_t segment_size(const struct worker *w, const struct tcp *t, uint16_t mss)
+{
+	unsigned mtu = w->cf->mtu ? w->cf->mtu : MTU_DEFAULT;
+	unsigned hdr = pkt_l3len(&t->f.seen.addr) - ETH_HLEN_ + 20;
+	unsigned max = mtu > hdr + 64 ? mtu - hdr : 64;
+
+	return MIN(MAX(mss, 64), max);
+}
+
+/* Options of a SYN (RFC 9293, 3.2; RFC 7323; RFC 2018) */
+static void parse_syn_options(struct worker *w, struct tcp *t, struct span s)
+{
+	uint16_t mss = MSS_DEFAULT;
+
+	while (s.left && !s.bad) {
+		uint8_t kind = span_get8(&s), len;
+		struct span o;
+
+		if (kind == OPT_END)
+			break;
+		if (kind == OPT_NOP)
+			continue;
+		len = span_get8(&s);
+		if (len < 2)
+			break;
+		o = span_cut(&s, len - 2);
+		if (kind == OPT_MSS && len == 4) {
+			mss = span_get16(&o);
+		} else if (kind == OPT_WS && len == 3) {
+			t->ws = true;
+			t->wscale = span_get8(&o);
+			t->wscale = MIN(t->wscale, 14);	/* RFC 7323, 2.3 */
+		} else if (kind == OPT_SACK_OK && len == 2) {
+			t->sack_ok = true;
+		} else if (kind == OPT_TS && len == 10) {
+			t->ts = true;
+			t->ts_recent = span_get32(&o);
+		}
+	}
+	t->mss = segment_size(w, t, mss);
+	if (t->ts)
+		t->mss -= OPTLEN_TS;
+}
+
+/* A socket that connects to @remote, not yet watched: descriptor or -errno */
+static int connect_to(struct worker *w, const struct side *remote)
+{
+	enum ipver v = addr_ver(&remote->addr);
+	int rc, fd = sock_open(IPPROTO_TCP, v);
+
+	if (fd < 0)
+		return fd;
+	rc = sock_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (!rc && w->peek_off)
+		rc = sock_opt(fd, SOL_SOCKET, SO_PEEK_OFF, 0);
+	if (!rc)
+		rc = sock_bind_outbound(w->cf, fd, v, 0);
+	if (!rc)
+		rc = sock_connect(fd, remote, w->cf->net[V6].template_index);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static void set_up(struct worker *w, struct tcp *t, const struct pkt *p)
+{
+	t->f.from_guest = true;
+	t->f.guest = p->src;
+	t->f.seen = p->dst;
+	t->rcv_nxt = t->rcv_acked = t->sent = p->tcp.seq + 1;
+	t->snd_wnd = p->tcp.wnd;
+	t->snd_wl1 = p->tcp.seq;
+	t->iss = initial_seq(w, t);
+	t->snd_una = t->snd_nxt = t->snd_max = t->iss;
+	t->snd_wl2 = t->iss;
+	t->head = t->peeked = t->iss + 1;
+	t->rcv_edge = t->rcv_nxt;
+	t->cwnd = t->ssthresh = UINT32_MAX;
+	parse_syn_options(w, t, p->tcp.opts);
+}
+
+/* The guest opens a connection */
+void tcp_open_from_guest(struct worker *w, const struct pkt *p)
+{
+	struct side remote;
+	struct tcp *t;
+	int fd, rc;
+
+	if (fwd_from_guest(w->cf, &w->guest, IPPROTO_TCP, &p->dst, &remote)) {
+		tcp_reject(w, p);
+		return;
+	}
+	fd = connect_to(w, &remote);
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
+		w->stats.drop[DROP_FLOWS]++;	/* the guest tries again */
+		return;
+	}
+	if (fd < 0) {
+		tcp_reject(w, p);
+		return;
+	}
+	t = tcp_of(flow_new(w, FLOW_TCP, IPPROTO_TCP));
+	if (!t) {
+		w->stats.drop[DROP_FLOWS]++;
+		close(fd);
+		return;
+	}
+	t->f.fd = fd;
+	t->f.remote = remote;
+	set_up(w, t, p);
+	flow_hash(w, &t->f);
+	tcp_timers_opened(w, t);
+	tcp_event(w, t, TE_GUEST_SYN);
+	rc = loop_add(&w->loop, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		      flow_tag(w, &t->f, EV_TCP));
+	if (rc < 0)
+		tcp_event(w, t, TE_GIVE_UP);
+}
+
+static void trace(const struct tcp *t, enum tcp_event ev, enum tcp_state next)
+{
+	char buf[FLOW_STRLEN];
+
+	if (log_on(LOG_TRC))
+		log_trace("%s: %s, %s -> %s", flow_str(&t->f, buf), tcp_event_name(ev),
+			  tcp_state_name(t->state), tcp_state_name(next));
+}
+
+/* Unread data would turn the FIN of close() into a reset */
+static void release(struct worker *w, struct tcp *t, bool reset)
+{
+	if (reset)
+		sock_linger0(t->f.fd);
+	else
+		tcp_consume(w, t, true);
+	close(t->f.fd);
+	t->f.fd = -1;
+	chunk_drop_all(w->chunks, &t->parked);
+	flow_free(w, &t->f);
+}
+
+/* #syscalls close shutdown */
+static void act(struct worker *w, struct tcp *t, unsigned todo)
+{
+	if (todo & DO_SYN)
+		t->marks |= TM_SYN;
+	if (todo & DO_ACK)
+		t->marks |= TM_ACK_NOW;
+	if (todo & DO_FIN) {
+		t->marks |= TM_FIN;
+		t->eof_seq = t->peeked;
+	}
+	if (todo & DO_RST)
+		tcp_send_rst(w, t);
+	if (todo & DO_SHUT_WR)
+		shutdown(t->f.fd, SHUT_WR);
+	if (todo & DO_FREE) {
+		if (!(todo & DO_RST) && (t->marks & TM_ACK_NOW))
+			tcp_output(w, t);
+		release(w, t, todo & DO_SOCK_RST);
+	}
+}
+
+/* First be in the new state, then act */
+void tcp_event(struct worker *w, struct tcp *t, enum tcp_event ev)
+{
+	struct tcp_step s = tcp_step(t->state, ev);
+
+	trace(t, ev, s.next);
+	t->state = s.next;
+	act(w, t, s.todo);
+}
+
+void tcp_sock_event(struct worker *w, union tag tag, uint32_t events)
+{
+	struct flow *f = flow_by_tag(w, tag);
+	struct tcp *t;
+
+	if (!f)
+		return;
+	t = tcp_of(f);
+	if (events & EPOLLOUT) {
+		t->marks |= TM_CONNECTED;
+		t->want_out = false;
+	}
+	if (events & (EPOLLIN | EPOLLRDHUP))
+		t->marks |= TM_READABLE;
+	if (events & (EPOLLRDHUP | EPOLLHUP))
+		t->marks |= TM_RDHUP;
+	if (events & EPOLLERR)
+		t->marks |= TM_ERROR;
+	flow_dirty(w, f);
+}
+
+/* An error is final: there is nothing the flow could still do for either side */
+static bool sock_failed(struct tcp *t)
+{
+	if (!(t->marks & TM_ERROR))
+		return false;
+	t->marks &= ~TM_ERROR;
+	return sock_error(t->f.fd);
+}
+
+void tcp_flow_work(struct worker *w, struct flow *f)
+{
+	struct tcp *t = tcp_of(f);
+
+	if (sock_failed(t)) {
+		tcp_event(w, t, TE_SOCK_ERROR);
+		if (t->state == TS_CLOSED)
+			return;
+	}
+	if (t->marks & TM_CONNECTED) {
+		t->marks &= ~TM_CONNECTED;
+		if (t->state == TS_CONNECTING)
+			tcp_event(w, t, TE_SOCK_CONNECTED);
+	}
+	tcp_flush(w, t);
+	if (t->state != TS_CLOSED)
+		tcp_output(w, t);
+}
+
+void tcp_flow_close(struct worker *w, struct flow *f)
+{
+	tcp_event(w, tcp_of(f), TE_GIVE_UP);
+}

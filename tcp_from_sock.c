@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tcp_from_sock.c - bytes of the socket, and our own signals, to the guest
+ *
+ * Once a turn: fill holes, send what the guest's window allows straight from the
+ * socket's queue to the link's slots, FIN behind the last byte, and an
+ * acknowledgement only if no data carried it. Bytes stay in the socket until the
+ * guest has acknowledged them: SO_PEEK_OFF says where to go on reading.
+ */
+#include "tcp.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "chunk.h"
+#include "conf.h"
+#include "sock.h"
+#include "tcp_int.h"
+#include "util.h"
+#include "worker.h"
+
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF	42
+#endif
+
+enum {
+	TTL		= 255,
+	OPTS_MAX	= 40,
+	CONSUME_BYTES	= 4096,		/* acknowledged bytes left in the socket ... */
+	CONSUME_ACKS	= 16,		/* ... for that many acknowledgements */
+	WINDOW_FIRST	= 65535,	/* a SYN's window is not scaled */
+};
+
+struct opts {
+	uint8_t b[OPTS_MAX];
+	size_t len;
+};
+
+static void put(struct opts *o, const void *p, size_t n)
+{
+	memcpy(o->b + o->len, p, n);
+	o->len += n;
+}
+
+static void put32(struct opts *o, uint32_t v)
+{
+	v = htonl(v);
+	put(o, &v, sizeof(v));
+}
+
+static void put_ts(struct worker *w, const struct tcp *t, struct opts *o)
+{
+	put32(o, (uint32_t)w->now + (uint32_t)w->secret.k[0]);
+	put32(o, t->ts_recent);
+}
+
+/* Those of every segment but SYN */
+static void put_options(struct worker *w, const struct tcp *t, struct opts *o)
+{
+	o->len = 0;
+	if (!t->ts)
+		return;
+	put(o, "\1\1\10\12", 4);
+	put_ts(w, t, o);
+}
+
+static void put_sack(struct worker *w, const struct tcp *t, struct opts *o)
+{
+	struct seq_range r[SACK_MAX];
+	int i, n;
+
+	if (!t->sack_ok || !t->parked)
+		return;
+	n = chunk_ranges(w->chunks, t->parked, t->rcv_nxt, r,
+			 (OPTS_MAX - o->len - 4) / sizeof(r[0]));
+	if (!n)
+		return;
+	put(o, (uint8_t[]){ 1, 1, 5, 2 + n * sizeof(r[0]) }, 4);
+	for (i = 0; i < n; i++) {
+		put32(o, r[i].start);
+		put32(o, r[i].end);
+	}
+}
+
+static void put_syn_options(struct worker *w, const struct tcp *t, struct opts *o)
+{
+	unsigned mtu = w->cf->mtu ? w->cf->mtu : MTU_DEFAULT;
+	unsigned mss = mtu - (pkt_l3len(&t->f.seen.addr) - ETH_HLEN_) - 20;
+
+	o->len = 0;
+	put(o, (uint8_t[]){ 2, 4, mss >> 8, mss }, 4);
+	if (t->ts) {
+		put(o, t->sack_ok ? "\4\2\10\12" : "\1\1\10\12", 4);
+		put_ts(w, t, o);
+	} else if (t->sack_ok) {
+		put(o, "\1\1\4\2", 4);
+	}
+	if (t->ws)
+		put(o, (uint8_t[]){ 1, 3, 3, TCP_WSCALE }, 4);
+}
+
+static size_t header_len(const struct tcp *t, size_t optlen)
+{
+	return pkt_l3len(&t->f.seen.addr) + 20 + optlen;
+}
+
+/* Headers of a segment whose payload is already in @s */
+static void put_segment(struct worker *w, struct tcp *t, struct slot *s, uint32_t seq,
+			uint8_t flags, const struct opts *o)
+{
+	struct l3 l3 = {
+		.smac = w->cf->our_mac, .dmac = w->guest.mac,
+		.src = &t->f.seen.addr, .dst = &t->f.guest.addr,
+		.flow_label = t->iss & 0xfffff,
+		.proto = IPPROTO_TCP, .ttl = TTL,
+	};
+	struct tcp_hdr h = { .seq = seq, .ack = t->rcv_nxt, .flags = flags };
+	uint32_t wnd = t->rcv_edge - t->rcv_nxt;
+	uint8_t *l4;
+
+	if (!(flags & TCP_SYN) && t->ws)
+		wnd >>= TCP_WSCALE;
+	h.wnd = MIN(wnd, 65535);
+	l4 = pkt_put_l3(s->hdr.iov_base, &l3, 20 + o->len + s->len);
+	pkt_put_tcp(l4, t->f.seen.port, t->f.guest.port, &h, 20 + o->len);
+	memcpy(l4 + 20, o->b, o->len);
+	if (s->len > t->mss) {
+		s->off.gso_type = GSO_TCP;
+		s->off.gso_size = t->mss;
+	}
+	pkt_csum_l4(s, &l3, 16, w->link->caps & LINK_TX_CSUM);
+}
+
+/* What every segment with ACK means for our books */
+static void told(struct tcp *t)
+{
+	t->rcv_acked = t->rcv_nxt;
+	t->rcv_told = t->rcv_edge;
+	t->unacked = 0;
+	t->marks &= ~(TM_ACK_NOW | TM_DUPACK);
+	tcp_timers_ack_sent(t);
+}
+
+static void advance(struct worker *w, struct tcp *t, uint32_t n)
+{
+	t->snd_nxt += n;
+	if (seq_lt(t->snd_max, t->snd_nxt))
+		t->snd_max = t->snd_nxt;
+	tcp_timers_sent(w, t);
+}
+
+/* A slot for one small segment: false if the link has none, the flow comes again */
+static bool reserve(struct worker *w, struct tcp *t, struct slot *s, size_t hdrlen,
+		    size_t paylen)
+{
+	if (w->link->ops->tx_reserve(w->link, s, 1, hdrlen, paylen) > 0)
+		return true;
+	w->link_stuck = true;
+	flow_dirty(w, &t->f);
+	return false;
+}
+
+static bool commit(struct worker *w, struct slot *s)
+{
+	bool ok = w->link->ops->tx_commit(w->link, s, 1, 1) == 1;
+
+	w->stats.tx_frames += ok;
+	w->stats.drop[DROP_LINK] += !ok;
+	return ok;
+}
+
+/* A segment without data */
+static bool send_bare(struct worker *w, struct tcp *t, uint32_t seq, uint8_t flags,
+		      const struct opts *o)
+{
+	struct slot s;
+
+	if (!reserve(w, t, &s, header_len(t, o->len), 0))
+		return false;
+	put_segment(w, t, &s, seq, flags, o);
+	return commit(w, &s);
+}
+
+static void send_syn(struct worker *w, struct tcp *t)
+{
+	uint8_t flags = t->state == TS_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+	struct opts o;
+
+	put_syn_options(w, t, &o);
+	t->room = WINDOW_FIRST;
+	t->rcv_edge = t->rcv_nxt + WINDOW_FIRST;
+	if (!send_bare(w, t, t->iss, flags, &o))
+		return;
+	t->marks &= ~TM_SYN;
+	told(t);
+	t->snd_nxt = t->iss;
+	advance(w, t, 1);
+}
+
+static void send_ack(struct worker *w, struct tcp *t)
+{
+	int i, n = t->marks & TM_DUPACK && !t->sack_ok ? 3 : 1;
+	struct opts o;
+
+	put_options(w, t, &o);
+	put_sack(w, t, &o);
+	for (i = 0; i < n; i++)
+		if (!send_bare(w, t, t->snd_nxt, TCP_ACK, &o))
+			return;
+	told(t);
+}
+
+void tcp_send_rst(struct worker *w, struct tcp *t)
+{
+	struct opts o = { .len = 0 };
+
+	send_bare(w, t, t->snd_nxt, TCP_RST | TCP_ACK, &o);
+}
+
+void tcp_reject(struct worker *w, const struct pkt *p)
+{
+	struct tcp_hdr h = { .flags = TCP_RST };
+	struct l3 l3 = {
+		.smac = w->cf->our_mac, .dmac = p->smac,
+		.src = &p->dst.addr, .dst = &p->src.addr,
+		.proto = IPPROTO_TCP, .ttl = TTL,
+	};
+	struct slot s;
+	void *l4;
+
+	if (p->tcp.flags & TCP_ACK) {
+		h.seq = p->tcp.ack;
+	} else {
+		h.flags |= TCP_ACK;
+		h.ack = p->tcp.seq + p->data.left + !!(p->tcp.flags & TCP_SYN) +
+			!!(p->tcp.flags & TCP_FIN);
+	}
+	if (w->link->ops->tx_reserve(w->link, &s, 1,
+				     pkt_l3len(&p->dst.addr) + 20, 0) <= 0)
+		return;
+	l4 = pkt_put_l3(s.hdr.iov_base, &l3, 20);
+	pkt_put_tcp(l4, p->dst.port, p->src.port, &h, 20);
+	pkt_csum_l4(&s, &l3, 16, w->link->caps & LINK_TX_CSUM);
+	commit(w, &s);
+}
+
+/* Let the next peek start at @seq: bytes to be skipped by it, where the kernel can't */
+static uint32_t peek_at(struct worker *w, struct tcp *t, uint32_t seq)
+{
+	if (!w->peek_off)
+		return seq - t->head;
+	if (t->peeked != seq) {
+		sock_opt(t->f.fd, SOL_SOCKET, SO_PEEK_OFF, seq - t->head);
+		t->peeked = seq;
+	}
+	return 0;
+}
+
+/* As sock_peek(), from @seq on */
+static ssize_t peek(struct worker *w, struct tcp *t, uint32_t seq, int n, size_t per,
+		    size_t room)
+{
+	struct iovec trash = { w->scratch->trash, sizeof(w->scratch->trash) };
+	uint32_t skip = peek_at(w, t, seq);
+	ssize_t got;
+
+	got = sock_peek(t->f.fd, w->scratch->slots, n, per, room, skip, &trash,
+			w->scratch->iov, NELEM(w->scratch->iov));
+	if (got > 0)
+		t->peeked = seq + got;
+	return got;
+}
+
+/* Payload of one frame: as many whole segments as the link takes */
+static size_t frame_payload(const struct worker *w, const struct tcp *t)
+{
+	size_t hdr = header_len(t, tcp_optlen(t));
+
+	if (!(w->link->caps & LINK_TX_TSO))
+		return t->mss;
+	return (w->link->gso_max - hdr) / t->mss * t->mss;
+}
+
+/* How much the guest takes now; with a probe, one byte more than nothing */
+static uint32_t guest_room(struct tcp *t)
+{
+	uint32_t wnd = MIN(t->snd_wnd, t->cwnd), flight = t->snd_nxt - t->snd_una;
+	uint32_t room = wnd > flight ? wnd - flight : 0;
+
+	if (!room && t->marks & TM_PROBE)
+		room = 1;
+	else if (room < t->mss && flight)	/* RFC 9293, 3.8.6.2.1 */
+		room = 0;
+	t->marks &= ~TM_PROBE;
+	return room;
+}
+
+/* The end of the stream, or a lost connection, or nothing there */
+static void nothing_read(struct worker *w, struct tcp *t, ssize_t got)
+{
+	bool eof = !got || (got == -EAGAIN && t->marks & TM_RDHUP);
+
+	t->marks &= ~TM_READABLE;
+	if (eof && !(t->marks & TM_FIN))
+		tcp_event(w, t, TE_SOCK_EOF);
+	else if (!eof && got != -EAGAIN)
+		tcp_event(w, t, TE_SOCK_ERROR);
+}
+
+/* Headers for @got bytes from @seq on, in frames of @per bytes: number of frames */
+static int put_frames(struct worker *w, struct tcp *t, uint32_t seq, size_t got,
+		      size_t per)
+{
+	struct slot *s = w->scratch->slots;
+	struct opts o;
+	int i;
+
+	put_options(w, t, &o);
+	for (i = 0; got; i++) {
+		uint8_t flags = TCP_ACK;
+
+		s[i].len = MIN(got, per);
+		got -= s[i].len;
+		if (!got)
+			flags |= TCP_PSH;
+		if (t->marks & TM_FIN && seq + s[i].len == t->eof_seq)
+			flags |= TCP_FIN;
+		put_segment(w, t, &s[i], seq, flags, &o);
+		seq += s[i].len;
+	}
+	return i;
+}
+
+/* Bytes of sequence that the first @sent of the frames take up, FIN included */
+static uint32_t sent_bytes(const struct tcp *t, const struct slot *s, int sent)
+{
+	uint32_t n = 0;
+	int i;
+
+	for (i = 0; i < sent; i++)
+		n += s[i].len;
+	return n + (t->marks & TM_FIN && sent && t->snd_nxt + n == t->eof_seq);
+}
+
+/* Reserve frames for up to @room bytes: number of frames, *@per payload of each */
+static int reserve_frames(struct worker *w, struct tcp *t, uint32_t room, size_t *per)
+{
+	size_t n;
+	int got;
+
+	*per = frame_payload(w, t);
+	n = MIN((room + *per - 1) / *per, LINK_BATCH);
+	got = w->link->ops->tx_reserve(w->link, w->scratch->slots, n,
+				       header_len(t, tcp_optlen(t)), MIN(room, *per));
+	if (got <= 0) {
+		w->link_stuck = true;
+		flow_dirty(w, &t->f);
+	}
+	return got;
+}
+
+static void send_data(struct worker *w, struct tcp *t)
+{
+	struct slot *s = w->scratch->slots;
+	uint32_t room = guest_room(t);
+	int n, used, sent;
+	ssize_t got;
+	size_t per;
+
+	if (!room) {
+		tcp_timers_blocked(w, t);
+		return;
+	}
+	n = reserve_frames(w, t, room, &per);
+	if (n <= 0)
+		return;
+	room = MIN(room, n * per);
+	got = peek(w, t, t->snd_nxt, n, per, room);
+	if (got <= 0) {
+		w->link->ops->tx_commit(w->link, s, 0, n);
+		nothing_read(w, t, got);
+		return;
+	}
+	if (got < (ssize_t)room) {
+		t->marks &= ~TM_READABLE;
+		if (t->marks & TM_RDHUP && !(t->marks & TM_FIN))
+			tcp_event(w, t, TE_SOCK_EOF);
+	} else {
+		flow_dirty(w, &t->f);
+	}
+	used = put_frames(w, t, t->snd_nxt, got, per);
+	sent = w->link->ops->tx_commit(w->link, s, used, n);
+	if (sent < used) {
+		w->stats.drop[DROP_LINK] += used - MAX(sent, 0);
+		t->marks |= TM_READABLE;
+	}
+	w->stats.tx_frames += MAX(sent, 0);
+	advance(w, t, sent_bytes(t, s, sent));
+	if (sent > 0)
+		told(t);
+}
+
+/* The next hole to fill in this recovery */
+static bool next_hole(const struct tcp *t, uint32_t *start, uint32_t *end)
+{
+	uint32_t from = seq_lt(t->rexmit, t->snd_una) ? t->snd_una : t->rexmit;
+
+	if (t->sack.r[0].start != t->sack.r[0].end)
+		return sack_hole(&t->sack, from, start, end);
+	*start = from;
+	*end = from + t->mss;
+	return from == t->snd_una;
+}
+
+/* Fast retransmission: one frame a hole and turn, more of a wide one in the next */
+static void fill_holes(struct worker *w, struct tcp *t)
+{
+	size_t per = frame_payload(w, t);
+	uint32_t start, end;
+	ssize_t got;
+
+	t->marks &= ~TM_RETRANSMIT;
+	while (next_hole(t, &start, &end)) {
+		struct slot *s = w->scratch->slots;
+		uint32_t len = MIN(end - start, per);
+
+		if (!reserve(w, t, s, header_len(t, tcp_optlen(t)), len))
+			return;
+		got = peek(w, t, start, 1, per, len);
+		if (got <= 0) {
+			w->link->ops->tx_commit(w->link, s, 0, 1);
+			return;
+		}
+		put_frames(w, t, start, got, per);
+		if (!commit(w, s))
+			return;
+		told(t);
+		w->stats.tcp_retrans++;
+		t->rexmit = start + got;
+	}
+}
+
+/* Follow the room in the socket. The right edge never moves back, and is moved only
+ * when half of what was given is used up: no call per segment.
+ */
+static void open_window(struct worker *w, struct tcp *t)
+{
+	uint32_t left = t->rcv_edge - t->rcv_nxt, pending = t->rcv_nxt - t->sent, room;
+	bool writable;
+
+	if (t->want_out || (t->room && left >= t->room / 2))
+		return;
+	room = sock_room(t->f.fd, &writable);
+	if (!writable) {	/* ask for the event, lets the kernel grow the buffer */
+		loop_mod(&w->loop, t->f.fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+			 flow_tag(w, &t->f, EV_TCP));
+		t->want_out = true;
+	}
+	room = room > pending ? room - pending : 0;
+	room -= room / 16;
+	t->room = MIN(room, t->ws ? 65535U << TCP_WSCALE : 65535U);
+	if (seq_lt(t->rcv_edge, t->rcv_nxt + t->room) && t->room >= MIN(t->mss, 4096))
+		t->rcv_edge = t->rcv_nxt + t->room;
+	if (t->rcv_edge - t->rcv_told > t->room / 4)
+		t->marks |= TM_ACK_NOW;
+}
+
+void tcp_consume(struct worker *w, struct tcp *t, bool all)
+{
+	uint32_t end = t->snd_una, n;
+
+	if (t->marks & TM_FIN && seq_lt(t->eof_seq, end))
+		end = t->eof_seq;
+	n = end - t->head;
+	if ((int32_t)n <= 0)
+		return;
+	t->unread++;
+	if (!all && w->peek_off && n < CONSUME_BYTES && t->unread < CONSUME_ACKS)
+		return;
+	t->unread = 0;
+	if (sock_discard(t->f.fd, n))
+		return;			/* the error comes as an event, too */
+	t->head = end;
+	if (seq_lt(t->peeked, t->head))
+		t->peeked = t->head;
+}
+
+void tcp_output(struct worker *w, struct tcp *t)
+{
+	struct opts o;
+
+	if (t->marks & TM_SYN)
+		send_syn(w, t);
+	if (t->state != TS_CLOSED && t->state < TS_ESTABLISHED)
+		return;
+	if (t->state == TS_CLOSED) {		/* the last word */
+		send_ack(w, t);
+		return;
+	}
+	open_window(w, t);
+	tcp_consume(w, t, false);
+	if (t->marks & TM_RETRANSMIT)
+		fill_holes(w, t);
+	if (t->marks & TM_READABLE)
+		send_data(w, t);
+	if (t->state == TS_CLOSED)
+		return;
+	if (t->marks & TM_FIN && t->snd_nxt == t->eof_seq) {
+		put_options(w, t, &o);
+		if (send_bare(w, t, t->snd_nxt, TCP_FIN | TCP_ACK, &o)) {
+			told(t);
+			advance(w, t, 1);
+		}
+	}
+	if (t->marks & TM_ACK_NOW)
+		send_ack(w, t);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tcp_int.h - what the rooms of TCP share: one flow, and who does what to it
+ *
+ *   tcp.c             opening, closing, the apply step of the state table
+ *   tcp_from_guest.c  segments of the guest: judge them, bytes to the socket
+ *   tcp_from_sock.c   bytes of the socket, and our own signals, to the guest
+ *   tcp_timer.c       deadlines, by what happened
+ *
+ * Events only leave marks in the flow; tcp_flow_work() acts on them once a turn.
+ */
+#ifndef TCP_INT_H
+#define TCP_INT_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow.h"
+#include "pkt.h"
+#include "tcp_sack.h"
+#include "tcp_state.h"
+
+struct worker;
+
+enum {
+	TCP_WSCALE	= 8,		/* ours: windows up to 16 MiB */
+	MSS_DEFAULT	= 536,		/* RFC 9293, 3.7.1 */
+	OPTLEN_TS	= 12,		/* timestamps with padding (RFC 7323) */
+};
+
+/* Marks: work to be done at the end of the turn */
+enum {
+	TM_CONNECTED	= 1 << 0,	/* connect() may be through */
+	TM_READABLE	= 1 << 1,	/* the socket may have data, or EOF */
+	TM_RDHUP	= 1 << 2,	/* the peer has sent all it will */
+	TM_ERROR	= 1 << 3,	/* the socket has an error */
+	TM_ACK_NOW	= 1 << 4,	/* acknowledge in this turn */
+	TM_DUPACK	= 1 << 5,	/* ... three times: there is a hole */
+	TM_SYN		= 1 << 6,	/* send SYN or SYN-ACK */
+	TM_FIN		= 1 << 7,	/* our FIN stands at @eof_seq (stays set) */
+	TM_GUEST_FIN	= 1 << 8,	/* guest's FIN stands at @fin_seq */
+	TM_RETRANSMIT	= 1 << 9,	/* fill holes */
+	TM_PROBE	= 1 << 10,	/* one byte into a closed window */
+};
+
+struct tcp {
+	struct flow f;
+
+	uint16_t marks;
+	uint8_t state;			/* enum tcp_state */
+	uint8_t wscale;			/* of the guest's window */
+	bool ws, ts, sack_ok;		/* options agreed on */
+	bool want_out;			/* EPOLLOUT will come */
+	uint8_t retries;		/* timeouts in a row */
+	uint8_t dupacks;
+	uint8_t unacked;		/* segments since our last ACK */
+	uint8_t unread;			/* acknowledgements not consumed yet */
+	bool recovering;		/* fast recovery up to @recover */
+	uint16_t mss;			/* payload of one segment to the guest */
+	uint16_t parked;		/* chunk queue: data no socket has yet */
+
+	/* Guest -> host */
+	uint32_t rcv_nxt;		/* next byte expected */
+	uint32_t rcv_acked;		/* what we acknowledged last */
+	uint32_t rcv_edge;		/* right edge of the window we give */
+	uint32_t rcv_told;		/* ... as the guest last heard of it */
+	uint32_t sent;			/* the socket has all before this */
+	uint32_t fin_seq;		/* of the guest's FIN, if TM_GUEST_FIN */
+	uint32_t room;			/* window when it was last measured */
+	uint32_t ts_recent;		/* to echo (RFC 7323, 4.3) */
+
+	/* Host -> guest */
+	uint32_t iss;
+	uint32_t snd_una, snd_nxt, snd_max;
+	uint32_t snd_wnd;		/* bytes */
+	uint32_t snd_wl1, snd_wl2;	/* RFC 9293, 3.10.7.4 */
+	uint32_t head;			/* first byte still queued in the socket */
+	uint32_t peeked;		/* where SO_PEEK_OFF stands */
+	uint32_t eof_seq;		/* of our FIN, if TM_FIN */
+	uint32_t recover;		/* end of fast recovery */
+	uint32_t rexmit;		/* retransmitted up to here */
+	uint32_t cwnd, ssthresh;	/* RFC 5681, from the first loss on */
+	struct sack sack;
+
+	/* Deadlines in ms, 0: none (tcp_timer.c) */
+	uint64_t rto_at, ack_at, idle_at;
+	uint32_t rtt_seq;		/* timed segment, if @rtt_start */
+	uint64_t rtt_start;
+	uint32_t srtt, rttvar, rto;	/* ms, srtt scaled by 8, rttvar by 4 */
+};
+
+static_assert(sizeof(struct tcp) <= FLOW_SIZE, "struct tcp exceeds a flow's slot");
+
+/* All of sequence space, compared modulo 2^32 */
+static inline bool seq_lt(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
+static inline bool seq_le(uint32_t a, uint32_t b) { return (int32_t)(a - b) <= 0; }
+
+static inline struct tcp *tcp_of(struct flow *f)
+{
+	return (struct tcp *)f;		/* its first member */
+}
+
+/* tcp.c: feed the state table, do what it says */
+void tcp_event(struct worker *w, struct tcp *t, enum tcp_event ev);
+
+/* tcp.c: a SYN that belongs to no flow */
+void tcp_open_from_guest(struct worker *w, const struct pkt *p);
+
+/* tcp_from_guest.c: parked bytes to the socket, FIN when all are through */
+void tcp_flush(struct worker *w, struct tcp *t);
+
+/* tcp_from_sock.c: everything the flow has to say to the guest now */
+void tcp_output(struct worker *w, struct tcp *t);
+
+/* A reset for the flow; and one for a segment that belongs to none (RFC 9293, 3.10.7.1) */
+void tcp_send_rst(struct worker *w, struct tcp *t);
+void tcp_reject(struct worker *w, const struct pkt *p);
+
+/* Consume what the guest has acknowledged */
+void tcp_consume(struct worker *w, struct tcp *t, bool all);
+
+/* Length of the options on each segment but SYN, without SACK */
+static inline size_t tcp_optlen(const struct tcp *t)
+{
+	return t->ts ? OPTLEN_TS : 0;
+}
+
+/* tcp_timer.c */
+void tcp_timers_opened(struct worker *w, struct tcp *t);
+void tcp_timers_sent(struct worker *w, struct tcp *t);
+void tcp_timers_acked(struct worker *w, struct tcp *t, bool all);
+void tcp_timers_received(struct worker *w, struct tcp *t);
+void tcp_timers_ack_sent(struct tcp *t);
+void tcp_timers_blocked(struct worker *w, struct tcp *t);
+
+#endif
