@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* passt.c - start-up order, signals, the life of the loop; nothing else
+ *
+ * Everything that has a path, a name or needs a privilege comes first, as the
+ * user who started us; then the guest's namespace or socket, the sandbox, and the loop.
+ * All memory is static and belongs to the one worker.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "chunk.h"
+#include "conf.h"
+#include "conf_opt.h"
+#include "dgram.h"
+#include "flow.h"
+#include "icmp.h"
+#include "isolation.h"
+#include "link_tun.h"
+#include "log.h"
+#include "loop.h"
+#include "netlink.h"
+#include "nl.h"
+#include "pasta.h"
+#include "resolv.h"
+#include "sock.h"
+#include "tap.h"
+#include "tcp.h"
+#include "timer.h"
+#include "udp.h"
+#include "util.h"
+#include "worker.h"
+
+enum { TXQLEN = 10000 };		/* frames that the guest may have queued */
+
+/* What start-up needs beside the worker, and the loop later for its end */
+struct start {
+	struct conf *cf;
+	struct net_host *host;
+	struct net_report report;
+	struct pasta pasta;
+	struct sandbox sandbox;
+	struct worker *w;
+	struct timer ra;		/* next unsolicited router advertisement */
+	int signals;
+};
+
+/* What each type of flow does at the end of a turn, and when its time has come */
+static const struct {
+	void (*work)(struct worker *w, struct flow *f);
+	void (*timer)(struct worker *w, struct flow *f);
+} flow_ops[FLOW_TYPES] = {
+	[FLOW_TCP]	= { tcp_flow_work, tcp_flow_timer },
+	[FLOW_UDP]	= { udp_flow_work, udp_flow_timer },
+	[FLOW_ICMP]	= { icmp_flow_work, icmp_flow_timer },
+};
+
+static struct start *start_of(struct worker *w)
+{
+	return w->owner;
+}
+
+static void discover(struct start *s)
+{
+	static uint8_t buf[NL_BUF_SIZE] __attribute__((aligned(8)));
+	static struct resolv rs;
+	struct nl nl;
+	int rc = nl_open(&nl, buf, sizeof(buf));
+
+	if (rc < 0)
+		die_errno(rc, "Can't open a netlink socket");
+	if (netlink_discover(&nl, s->cf, s->host) < 0)
+		die("%s", nl.line);
+	nl_close(&nl);
+	rc = resolv_read("/etc/resolv.conf", &rs);
+	if (rc < 0 && rc != -ENOENT)
+		log_warn("Can't read /etc/resolv.conf: %s", strerror(-rc));
+	conf_finish(s->cf, &rs);
+	conf_print(s->cf);
+}
+
+/* In the guest's network namespace: the tap device, or 0 without one */
+static int set_up_netns(void *ctx)
+{
+	static uint8_t buf[NL_BUF_SIZE] __attribute__((aligned(8)));
+	struct start *s = ctx;
+	const struct conf *cf = s->cf;
+	bool tap = !cf->splice_only;
+	int fd = 0, rc;
+	struct nl nl;
+
+	if (tap)
+		fd = cf->fd >= 0 ? cf->fd : link_tun_open(cf->ifname);
+	if (fd < 0)
+		return fd;
+	rc = nl_open(&nl, buf, sizeof(buf));
+	if (rc < 0)
+		return rc;
+	rc = netlink_configure(&nl, cf, s->host, tap ? cf->ifname : NULL, TXQLEN, &s->report);
+	if (rc < 0)
+		log_err("%s", nl.line);
+	nl_close(&nl);
+	return rc < 0 ? rc : fd;
+}
+
+static void report_netns(const struct start *s)
+{
+	const struct net_report *r = &s->report;
+	enum ipver v;
+
+	for (v = V4; v < IPVERS; v++) {
+		if (r->err[v])
+			log_warn("IPv%d in the namespace is incomplete: %s",
+				 v == V4 ? 4 : 6, r->line[v]);
+		if (r->routes_failed[v] || r->routes_missed[v])
+			log_warn("%u IPv%d routes could not be copied",
+				 r->routes_failed[v] + r->routes_missed[v],
+				 v == V4 ? 4 : 6);
+	}
+}
+
+static void open_link(struct start *s)
+{
+	int rc, fd = s->cf->fd;
+
+	if (s->cf->mode == MODE_PASST)
+		die("passt mode is not supported by this version");
+	fd = pasta_start(&s->pasta, s->cf, set_up_netns, s);
+	report_netns(s);
+	if (s->cf->splice_only)
+		return;
+	rc = link_tun_init(fd, &s->w->link);
+	if (rc < 0)
+		die_errno(rc, "Can't use the tap device");
+}
+
+static void watch(struct worker *w, int fd, enum ev_kind kind)
+{
+	int rc = fd < 0 ? 0 : loop_add(&w->loop, fd, EPOLLIN,
+				       (union tag){ .kind = kind });
+
+	if (rc < 0)
+		die_errno(rc, "Can't watch a descriptor");
+}
+
+/* #syscalls read */
+static void on_signal(struct worker *w, union tag tag, uint32_t events)
+{
+	struct start *s = start_of(w);
+	struct signalfd_siginfo si;
+
+	(void)tag;
+	(void)events;
+	if (read(s->signals, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo != SIGCHLD)
+		w->stop = true;
+	else if (pasta_child_status(&s->pasta, &w->status))
+		w->stop = true;
+}
+
+static void on_netns(struct worker *w, union tag tag, uint32_t events)
+{
+	(void)tag;
+	(void)events;
+	if (pasta_watch_event(&start_of(w)->pasta)) {
+		log_info("Network namespace is gone, leaving");
+		w->stop = true;
+	}
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		die_errno(errno, "Can't open a signal descriptor");
+	return fd;
+}
+
+static void init_worker(struct start *s)
+{
+	static struct scratch scratch;
+	struct worker *w = s->w;
+	int rc;
+
+	w->cf = s->cf;
+	w->owner = s;
+	w->scratch = &scratch;
+	w->flows = flowtab_init();
+	w->chunks = chunks_init();
+	w->dgram = dgram_init();
+	w->peek_off = sock_probe_peek_off();
+	w->now = now_ms();
+	wheel_init(&w->wheel, w->now);
+	random_fill(&w->secret, sizeof(w->secret));
+	memset(w->guest.mac, 0xff, sizeof(w->guest.mac));
+	rc = loop_init(&w->loop);
+	if (rc < 0)
+		die_errno(rc, "Can't create an epoll descriptor");
+	w->loop.handlers[EV_LINK] = tap_event;
+	w->loop.handlers[EV_SIGNAL] = on_signal;
+	w->loop.handlers[EV_NETNS] = on_netns;
+	w->loop.handlers[EV_TCP] = tcp_sock_event;
+	w->loop.handlers[EV_UDP] = udp_sock_event;
+	w->loop.handlers[EV_ICMP] = icmp_sock_event;
+}
+
+/* RFC 4861, 6.2.4: at random intervals of 200 to 600 s */
+static void next_ra(struct start *s)
+{
+	uint32_t r;
+
+	random_fill(&r, sizeof(r));
+	timer_set(&s->w->wheel, &s->ra, s->w->now + 200000 + r % 400000);
+}
+
+static void on_timer(void *ctx, struct timer *t)
+{
+	struct worker *w = ctx;
+	struct start *s = start_of(w);
+	struct flow *f;
+
+	if (t == &s->ra) {
+		tap_announce(w);
+		next_ra(s);
+		return;
+	}
+	f = (struct flow *)((char *)t - offsetof(struct flow, timer));
+	flow_ops[f->type].timer(w, f);
+}
+
+/* One turn: events, timers, then the work of each flow that became dirty. While the
+ * guest does not read, its flows stay dirty until the link drains.
+ */
+static void turn(struct worker *w)
+{
+	bool stuck = w->link_stuck, work = !stuck && flow_dirty_begin(w);
+	struct flow *f;
+	int rc;
+
+	rc = loop_turn(&w->loop, w, &w->now,
+		       work ? 0 : wheel_timeout(&w->wheel, w->now));
+	if (rc < 0)
+		die_errno(rc, "Can't wait for events");
+	wheel_run(&w->wheel, w->now, on_timer, w);
+	flow_dirty_begin(w);
+	while (!w->link_stuck && (f = flow_next_dirty(w)))
+		flow_ops[f->type].work(w, f);
+	if (w->link_stuck && !stuck)
+		tap_watch(w);
+}
+
+static void run(struct start *s)
+{
+	struct worker *w = s->w;
+
+	if (!s->cf->no_ra && !s->cf->no_ndp && s->cf->net[V6].enabled && w->link)
+		next_ra(s);
+	while (!w->stop) {
+		turn(w);
+		if (w->link_gone && !s->cf->no_netns_quit && !s->pasta.child)
+			w->stop = true;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct conf cf;
+	static struct net_host host;
+	static struct worker w;
+	static struct start s = { .cf = &cf, .host = &host, .w = &w };
+
+	conf_parse(&cf, argc, argv);
+	isolate_initial(&cf);
+	conf_open(&cf);
+	discover(&s);
+	pasta_open(&s.pasta, &cf);
+	s.signals = open_signals();
+	open_link(&s);
+	isolate_limits();
+	init_worker(&s);
+	watch(&w, s.signals, EV_SIGNAL);
+	watch(&w, pasta_watch_open(&s.pasta, &cf), EV_NETNS);
+	if (w.link)
+		watch(&w, w.link->fd, EV_LINK);
+	isolate_prefork(&cf, &s.sandbox, pasta_caps(&s.pasta));
+	isolate_detach(&cf, &s.sandbox);
+	pasta_go(&s.pasta);
+	isolate_postfork(&cf, &s.sandbox);
+	run(&s);
+	return w.status;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tap.h - guest -> protocols: fetch a batch, parse, group by flow, hand up */
+#ifndef TAP_H
+#define TAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop.h"
+
+struct worker;
+
+/* Loop handler of the guest link */
+void tap_event(struct worker *w, union tag tag, uint32_t events);
+
+/* Start to wait for the link: readable, and writable while it is stuck. 0 or -errno */
+int tap_watch(struct worker *w);
+
+/* ARP request and neighbour solicitation that make a silent guest show itself */
+void tap_probe(struct worker *w);
+
+/* Unsolicited router advertisement, if there are any */
+void tap_announce(struct worker *w);
+
+#endif
