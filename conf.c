@@ -27,7 +27,7 @@
 #include "log.h"
 #include "util.h"
 
-enum { NOBODY = 65534, LOG_SIZE = 1 << 20, MTU_MIN4 = 68, MTU_MIN6 = 1280 };
+enum { LOG_SIZE = 1 << 20, MTU_MIN4 = 68, MTU_MIN6 = 1280 };
 
 /* The command line while it is read */
 struct scan {
@@ -35,7 +35,7 @@ struct scan {
 	int argc;
 	int i;				/* next argument */
 	const char *cluster;		/* rest of "-abc", or NULL */
-	char why[1024];			/* what is wrong, or "" */
+	char why[2048];			/* what is wrong, or "" */
 };
 
 __attribute__((format(printf, 2, 3)))
@@ -165,20 +165,6 @@ static const struct opt *scan_next(struct scan *s, const char **arg)
 		return scan_short(s, arg);
 	}
 	return a[2] ? scan_long(s, a + 2, arg) : NULL;
-}
-
-int conf_peek_fd(int argc, char **argv)
-{
-	struct scan s = { .argv = argv, .argc = argc, .i = 1 };
-	const char *arg = NULL;
-	const struct opt *o;
-	uint64_t v;
-	int fd = -1;
-
-	while ((o = scan_next(&s, &arg)))
-		if (o->key == 'F')
-			fd = parse_num(arg, INT_MAX, &v) ? -1 : (int)v;
-	return fd;
 }
 
 /* Read all options, those with or those without @late: index of what follows */
@@ -405,23 +391,6 @@ static void take_target(struct conf *cf, int n, char **args)
 		die("--no-pidns is possible only where pasta runs a command");
 }
 
-/* Root stays root only where it is root of a namespace of its own */
-static void leave_root(struct conf *cf)
-{
-	unsigned inside, outside, count;
-	char buf[128];
-
-	if (cf->runas_set || geteuid())
-		return;
-	if (read_file("/proc/self/uid_map", buf, sizeof(buf)) > 0 &&
-	    sscanf(buf, "%u %u %u", &inside, &outside, &count) == 3 &&
-	    (inside || outside || count != UINT_MAX))
-		return;
-	log_warn("Started as root, will change to nobody; use --runas to choose");
-	cf->uid = cf->gid = NOBODY;
-	cf->runas_set = true;
-}
-
 void conf_parse(struct conf *cf, int argc, char **argv)
 {
 	struct conf_parse p = { .cf = cf, .mask = -1, .plen = -1 };
@@ -447,7 +416,6 @@ void conf_parse(struct conf *cf, int argc, char **argv)
 	get_ephemeral(&p);
 	read_options(&p, argc, argv, true);
 	add_default_ports(&p);
-	leave_root(cf);
 }
 
 void conf_open(struct conf *cf)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* conf_opt.h - from the command line to struct conf; start-up only
  *
- * Order: conf_parse(), conf_open(), nl_discover(), conf_finish(), conf_print().
- * Failure of any of these ends the program: a message on standard error, exit
+ * Order: conf_parse(), conf_open(), netlink_discover(), conf_finish(),
+ * conf_print(). Failure ends the program: a message on standard error, exit
  * status 1. Nothing is changed on the system before all options are judged.
  */
 #ifndef CONF_OPT_H
@@ -10,11 +10,6 @@
 
 struct conf;
 struct resolv;
-
-/* Number given with --fd, or -1. For what must be known before conf_parse() may
- * run; judges nothing.
- */
-int conf_peek_fd(int argc, char **argv);
 
 /* Fill @cf, whatever it held, from the command line. Sets level and identity of
  * the log. May end the program with status 0 (--help, --version). Strings of @argv

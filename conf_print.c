@@ -158,12 +158,12 @@ static void print_v4(const struct conf *cf, const struct net_conf *n)
 	struct addr mask = addr_v4(n->plen ? htonl(~0u << (32 - n->plen)) : 0);
 
 	print_addr("    NAT to host 127.0.0.1", &n->map_host_loopback);
-	if (!cf->no_dhcp) {
-		log_info("DHCP:");
-		print_addr("    assign", &n->addr);
-		print_addr("    mask", &mask);
-		print_addr("    router", &n->gw);
-	}
+	if (cf->no_dhcp)
+		return;
+	log_info("DHCP:");
+	print_addr("    assign", &n->addr);
+	print_addr("    mask", &mask);
+	print_addr("    router", &n->gw);
 	print_dns(cf, n);
 }
 

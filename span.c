@@ -38,22 +38,21 @@ static size_t here(struct span *s, size_t n)
 	return MIN(n, s->iov->iov_len - s->off);
 }
 
-struct span span_gather(struct span s, void *dst, size_t n)
+void span_gather(struct span *s, void *dst, size_t n)
 {
 	char *d = dst;
 
 	while (n) {
-		size_t len = here(&s, n);
+		size_t len = here(s, n);
 
 		if (d) {
-			memcpy(d, (const char *)s.iov->iov_base + s.off, len);
+			memcpy(d, (const char *)s->iov->iov_base + s->off, len);
 			d += len;
 		}
-		s.off += len;
-		s.left -= len;
+		s->off += len;
+		s->left -= len;
 		n -= len;
 	}
-	return s;
 }
 
 struct span span_cut(struct span *s, size_t n)

@@ -30,10 +30,9 @@ struct span {
 struct span span_over(const struct iovec *iov, int n);
 
 /* Slow path of span_get() and span_skip(): @n bytes, known to be there, from several
- * fragments to @dst, or nowhere if that is NULL. By value, so that a parser's
- * span can live in registers.
+ * fragments to @dst, or nowhere if that is NULL
  */
-struct span span_gather(struct span s, void *dst, size_t n);
+void span_gather(struct span *s, void *dst, size_t n);
 
 /* Copy the next @n bytes to @dst, or zeros past the end */
 static inline void span_get(struct span *s, void *dst, size_t n)
@@ -47,7 +46,7 @@ static inline void span_get(struct span *s, void *dst, size_t n)
 		s->off += n;
 		s->left -= n;
 	} else {
-		*s = span_gather(*s, dst, n);
+		span_gather(s, dst, n);
 	}
 }
 
@@ -61,7 +60,7 @@ static inline void span_skip(struct span *s, size_t n)
 		s->off += n;
 		s->left -= n;
 	} else {
-		*s = span_gather(*s, NULL, n);
+		span_gather(s, NULL, n);
 	}
 }
 

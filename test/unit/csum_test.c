@@ -53,6 +53,8 @@ static void t_known(void)
 	CHECK(csum_fold(csum_add(0xffffffff, ones, 4)) == 0xffff);
 	CHECK(csum_fold(0xffffffff) == 0xffff && csum_fold(0) == 0);
 	CHECK(csum_fold(0x1ffff) == 1);
+	CHECK(csum_reduce(0x1ffffffff) == 1);
+	CHECK(csum_reduce(UINT64_MAX) == 0xffffffff);
 }
 
 static void t_lengths(void)

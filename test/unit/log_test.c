@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* log_test.c - levels, time stamps, the bucket, cutting of the log file
+/* log_test.c - levels, time stamps, the bucket, cutting of the log file; links: util
  *
  * Each case runs in a child with standard error in a file: messages go where
  * the state of the process says, and die() ends it.

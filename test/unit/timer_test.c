@@ -87,6 +87,8 @@ static void t_one(void)
 
 			start(&wd, start_at);
 			set(&wd, 0, after[i]);
+			CHECK(wheel_timeout(&wd.w, start_at) >=
+			      (int)MIN(after[i], 100000000));
 			if (after[i]) {
 				run_until(&wd, due - 1);
 				CHECK(!wd.items[0].fired);
@@ -109,10 +111,10 @@ static void t_empty(void)
 	set(&wd, 0, 50);
 	CHECK(wheel_timeout(&wd.w, wd.now) == 50);
 	CHECK(wheel_timeout(&wd.w, wd.now + 60) == 0);
+	wheel_run(&wd.w, 999, fire, &wd);	/* a clock never goes back */
+	CHECK(wheel_timeout(&wd.w, wd.now) == 50 && wd.w.now == 1000001);
 	stop(&wd, 0);
-	CHECK(wheel_timeout(&wd.w, wd.now) == -1);
-	run_at(&wd, 999);			/* the clock never goes back */
-	CHECK(!wd.items[0].fired);
+	CHECK(wheel_timeout(&wd.w, wd.now) == -1 && !wd.items[0].fired);
 }
 
 /* Put off again and again: the wheel is left alone until the first deadline */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* util_test.c - numbers, small files, clock */
+/* util_test.c - numbers, small files, clock; links: log */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
