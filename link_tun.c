@@ -35,11 +35,12 @@ enum {
 	FRAME_MAX	= VNET_LEN + 65535 + 18 + 64,	/* one frame, aligned */
 	BATCH_BYTES	= 512 * 1024,
 	ALIGN		= 64,
+	FULL_BATCHES	= 4,		/* in a row: the next one may be larger */
 };
 
 struct link_tun {
 	struct link l;
-	int hint;			/* frames worth asking for */
+	int hint, full;			/* frames worth asking for, times there were */
 	size_t stride, hdrlen;		/* of the open reservation */
 	struct iovec data[LINK_BATCH];
 	uint8_t rx[BATCH_BYTES + FRAME_MAX] __attribute__((aligned(ALIGN)));
@@ -138,7 +139,12 @@ static int tun_rx(struct link *l, struct frame *f, int max)
 	/* Ask for one frame where one comes at a time: no read that finds
 	 * nothing; the loop comes back at once when there is more.
 	 */
-	t->hint = n == t->hint ? MIN(2 * n, LINK_BATCH) : MAX(n, 1);
+	if (n < t->hint) {
+		t->hint = MAX(n, 1);
+		t->full = 0;
+	} else if (++t->full >= FULL_BATCHES) {
+		t->hint = MIN(4 * t->hint, LINK_BATCH);
+	}
 	return n;
 }
 

@@ -13,7 +13,6 @@
 #include "tcp.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -93,11 +92,7 @@ static int connect_to(struct worker *w, const struct side *remote)
 
 	if (fd < 0)
 		return fd;
-	rc = sock_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	if (!rc && w->peek_off)
-		rc = sock_opt(fd, SOL_SOCKET, SO_PEEK_OFF, 0);
-	if (!rc)
-		rc = sock_bind_outbound(w->cf, fd, v, 0);
+	rc = sock_bind_outbound(w->cf, fd, v, 0);
 	if (!rc)
 		rc = sock_connect(fd, remote, w->cf->net[V6].template_index);
 	if (rc < 0) {

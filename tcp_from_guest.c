@@ -8,6 +8,7 @@
 #include "tcp.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 
 #include "chunk.h"
@@ -16,6 +17,8 @@
 #include "tcp_int.h"
 #include "util.h"
 #include "worker.h"
+
+enum { FIRST_SMALL = 512 };	/* bytes that fit one segment anywhere */
 
 /* Bytes in order that a run of segments brought, still in the link's buffers */
 struct run {
@@ -173,6 +176,7 @@ static void take_data(struct worker *w, struct tcp *t, const struct pkt *p, stru
 	if (seq_lt(seq, t->rcv_nxt)) {
 		uint32_t old = MIN(t->rcv_nxt - seq, d.left);
 
+		t->dsack = (struct seq_range){ seq, seq + old };
 		span_skip(&d, old);
 		seq += old;
 		t->marks |= TM_ACK_NOW;
@@ -252,6 +256,9 @@ static void segment(struct worker *w, struct tcp *t, const struct pkt *p, struct
 	}
 	if (!acceptable(t, p) || flags & TCP_SYN || !paws_ok(t, p)) {
 		w->stats.drop[DROP_SEQ] += !!p->data.left;
+		if (seq_lt(p->tcp.seq, t->rcv_nxt))
+			t->dsack = (struct seq_range){ p->tcp.seq,
+						       p->tcp.seq + p->data.left };
 		t->marks |= TM_ACK_NOW;		/* RFC 5961, 4: a challenge */
 		return;
 	}
@@ -293,13 +300,26 @@ static void park(struct worker *w, struct tcp *t, const struct run *r, uint32_t 
 	}
 }
 
+/* Nagle's algorithm, in the host's socket, is off before it could hold anything back:
+ * a first small request leaves at once anyway
+ */
+static ssize_t send_iov(struct tcp *t, const struct iovec *iov, int n, uint32_t len)
+{
+	if (!t->nodelay && (t->talked || len > FIRST_SMALL)) {
+		sock_opt(t->f.fd, IPPROTO_TCP, TCP_NODELAY, 1);
+		t->nodelay = true;
+	}
+	t->talked = true;
+	return sock_send(t->f.fd, iov, n);
+}
+
 static void deliver(struct worker *w, struct tcp *t, const struct run *r)
 {
 	uint32_t start = t->rcv_nxt - r->len;
 	ssize_t rc = 0;
 
 	if (t->sent == start) {
-		rc = sock_send(t->f.fd, r->iov, r->n);
+		rc = send_iov(t, r->iov, r->n, r->len);
 		if (rc < 0 && rc != -ENOBUFS && rc != -ENOMEM) {
 			tcp_event(w, t, TE_SOCK_ERROR);
 			return;
@@ -339,6 +359,8 @@ void tcp_flush(struct worker *w, struct tcp *t)
 		t->rcv_nxt++;
 		t->sent++;
 		tcp_event(w, t, TE_GUEST_FIN);
+		if (t->state != TS_CLOSED)
+			tcp_timers_received(w, t);
 	}
 }
 

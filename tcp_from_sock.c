@@ -28,6 +28,7 @@ enum {
 	OPTS_MAX	= 40,
 	CONSUME_BYTES	= 4096,		/* acknowledged bytes left in the socket ... */
 	CONSUME_ACKS	= 16,		/* ... for that many acknowledgements */
+	PEEKS_PLAIN	= 3,		/* receives without SO_PEEK_OFF */
 	WINDOW_FIRST	= 65535,	/* a SYN's window is not scaled */
 };
 
@@ -69,10 +70,13 @@ static void put_sack(struct worker *w, const struct tcp *t, struct opts *o)
 	struct seq_range r[SACK_MAX];
 	int i, n;
 
-	if (!t->sack_ok || !t->parked)
+	if (!t->sack_ok)
 		return;
-	n = chunk_ranges(w->chunks, t->parked, t->rcv_nxt, r,
-			 (OPTS_MAX - o->len - 4) / sizeof(r[0]));
+	n = t->dsack.start != t->dsack.end;
+	r[0] = t->dsack;
+	if (t->parked)
+		n += chunk_ranges(w->chunks, t->parked, t->rcv_nxt, r + n,
+				  (OPTS_MAX - o->len - 4) / sizeof(r[0]) - n);
 	if (!n)
 		return;
 	put(o, (uint8_t[]){ 1, 1, 5, 2 + n * sizeof(r[0]) }, 4);
@@ -138,6 +142,7 @@ static void told(struct tcp *t)
 	t->rcv_told = t->rcv_edge;
 	t->unacked = 0;
 	t->marks &= ~(TM_ACK_NOW | TM_DUPACK);
+	t->dsack = (struct seq_range){ 0, 0 };
 	tcp_timers_ack_sent(t);
 }
 
@@ -244,15 +249,24 @@ void tcp_reject(struct worker *w, const struct pkt *p)
 	commit(w, &s);
 }
 
-/* Let the next peek start at @seq: bytes to be skipped by it, where the kernel can't */
+/* Let the next peek start at @seq: bytes to be skipped by it. The first few receives
+ * of a flow, often all that there are, do without SO_PEEK_OFF: if all that was sent
+ * is acknowledged, the queue's head is where to go on.
+ */
 static uint32_t peek_at(struct worker *w, struct tcp *t, uint32_t seq)
 {
-	if (!w->peek_off)
-		return seq - t->head;
-	if (t->peeked != seq) {
-		sock_opt(t->f.fd, SOL_SOCKET, SO_PEEK_OFF, seq - t->head);
+	if (!t->peek_off && seq != t->head && t->peeks < PEEKS_PLAIN)
+		tcp_consume(w, t, true);
+	t->peeks += t->peeks < PEEKS_PLAIN;
+	if (!w->peek_off) {
 		t->peeked = seq;
+		return seq - t->head;
 	}
+	if (t->peek_off ? t->peeked != seq : t->head != seq) {
+		sock_opt(t->f.fd, SOL_SOCKET, SO_PEEK_OFF, seq - t->head);
+		t->peek_off = true;
+	}
+	t->peeked = seq;
 	return 0;
 }
 

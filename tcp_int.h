@@ -51,10 +51,13 @@ struct tcp {
 	uint8_t wscale;			/* of the guest's window */
 	bool ws, ts, sack_ok;		/* options agreed on */
 	bool want_out;			/* EPOLLOUT will come */
+	bool nodelay, peek_off;		/* options set on the socket */
+	bool talked;			/* the guest has sent data */
 	uint8_t retries;		/* timeouts in a row */
 	uint8_t dupacks;
 	uint8_t unacked;		/* segments since our last ACK */
 	uint8_t unread;			/* acknowledgements not consumed yet */
+	uint8_t peeks;			/* receives so far, up to a few */
 	bool recovering;		/* fast recovery up to @recover */
 	uint16_t mss;			/* payload of one segment to the guest */
 	uint16_t parked;		/* chunk queue: data no socket has yet */
@@ -81,11 +84,12 @@ struct tcp {
 	uint32_t rexmit;		/* retransmitted up to here */
 	uint32_t cwnd, ssthresh;	/* RFC 5681, from the first loss on */
 	struct sack sack;
+	struct seq_range dsack;		/* what came twice (RFC 2883), to report */
 
 	/* Deadlines in ms, 0: none (tcp_timer.c) */
 	uint64_t rto_at, ack_at, idle_at;
 	uint32_t rtt_seq;		/* timed segment, if @rtt_start */
-	uint64_t rtt_start;
+	uint32_t rtt_start;		/* ms, truncated, never 0 */
 	uint32_t srtt, rttvar, rto;	/* ms, srtt scaled by 8, rttvar by 4 */
 };
 

@@ -32,7 +32,7 @@ static const struct tcp_step steps[TS_COUNT][TE_COUNT] = {
 		[TE_GIVE_UP]		= ABORT_BOTH,
 	},
 	[TS_ESTABLISHED] = {
-		[TE_GUEST_FIN]		= { TS_CLOSE_WAIT, DO_ACK | DO_SHUT_WR },
+		[TE_GUEST_FIN]		= { TS_CLOSE_WAIT, DO_SHUT_WR },
 		[TE_GUEST_RST]		= ABORT_SOCK,
 		[TE_SOCK_EOF]		= { TS_FIN_WAIT_1, DO_FIN },
 		[TE_SOCK_ERROR]		= ABORT_GUEST,

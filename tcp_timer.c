@@ -44,7 +44,7 @@ void tcp_timers_opened(struct worker *w, struct tcp *t)
 void tcp_timers_sent(struct worker *w, struct tcp *t)
 {
 	if (!t->rtt_start && !t->retries) {
-		t->rtt_start = w->now;
+		t->rtt_start = (uint32_t)w->now | 1;
 		t->rtt_seq = t->snd_nxt;
 	}
 	t->idle_at = w->now + IDLE_MAX;
@@ -56,8 +56,9 @@ void tcp_timers_sent(struct worker *w, struct tcp *t)
 
 static void measure_rtt(struct worker *w, struct tcp *t)
 {
-	int32_t rtt = w->now - t->rtt_start, err;
+	int32_t rtt = (uint32_t)w->now - t->rtt_start, err;
 
+	rtt = MAX(rtt, 0);
 	t->rtt_start = 0;
 	if (!t->srtt) {
 		t->srtt = rtt << 3;
