@@ -21,6 +21,9 @@ struct dgram {
 	uint8_t ttl, tos;		/* as last set on the socket */
 	bool readable;			/* there may be something to receive */
 	bool any_peer;			/* not connected: multicast, broadcast */
+	bool may_fragment;		/* as last set on the socket */
+	uint8_t expect;			/* datagrams worth asking for at once ... */
+	uint16_t expect_size;		/* ... and their size, or 0: any */
 	uint16_t train_max;		/* larger datagrams can't be sent as trains */
 	uint32_t sent, got;		/* datagrams from the guest, from the peer */
 };
@@ -38,7 +41,7 @@ struct dgram_state *dgram_init(void);
 struct dgram *dgram_from_guest(struct worker *w, enum flow_type type,
 			       const struct pkt *p, int n);
 
-/* Have the socket send like @p: TTL and TOS */
+/* Have the socket send like @p: TTL, TOS and DF */
 void dgram_mark(struct dgram *d, const struct pkt *p);
 
 /* The loop saw @events on the socket of @tag: errors go to the guest at once, the rest is

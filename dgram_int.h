@@ -8,12 +8,14 @@
 
 #include <sys/socket.h>
 
+#include "dgram.h"
 #include "dgram_cut.h"
 #include "link.h"
 #include "sock.h"
 
 enum {
-	DGRAM_BATCH	= 32,		/* received by one call */
+	DGRAM_BATCH	= 64,		/* received by one call */
+	DGRAM_TTL	= 64,		/* of new sockets, and where none is told */
 	DGRAM_SPILL	= 65536,	/* largest payload, rounded up */
 };
 
@@ -21,12 +23,17 @@ struct dgram_state {
 	struct mmsghdr mm[LINK_BATCH];
 	union sock_ctl ctl[LINK_BATCH];
 	union sockaddr_any name;	/* of a datagram's peer */
-	struct addr peer;		/* ... as the guest sees it */
-	struct cut cuts[DGRAM_BATCH];	/* what did not fit the guest's MTU */
+	struct sock_meta meta[DGRAM_BATCH];
+	struct cut cuts[DGRAM_BATCH];	/* what did not fit a frame */
 	uint32_t frag_id;
 	unsigned timeout, timeout_stream;	/* UDP: ms */
 	bool ping_warned;
 	uint8_t spill[DGRAM_BATCH][DGRAM_SPILL];
 };
+
+static inline bool dgram_is_udp(const struct dgram *d)
+{
+	return d->f.proto == IPPROTO_UDP;
+}
 
 #endif

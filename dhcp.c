@@ -377,15 +377,18 @@ static size_t option_size(size_t len)
 	return len + 2 * MAX((len + OPT_LEN_MAX - 1) / OPT_LEN_MAX, 1U);
 }
 
-/* Room for the value of an option, beside the end mark and what is kept back */
-static size_t value_room(const struct reply *r)
+/* Room for options, beside the end mark and what is kept back */
+static size_t spare_room(const struct reply *r)
 {
 	size_t room = msg_room(&r->m), used = r->kept + 1;
 
-	if (room < used + 2)
-		return 0;
-	room -= used;
-	return room - 2 * ((room + OPT_LEN_MAX + 1) / (OPT_LEN_MAX + 2));
+	return room > used ? room - used : 0;
+}
+
+/* Longest value of an option that takes up @room bytes at most */
+static size_t value_max(size_t room)
+{
+	return room - MIN(room, 2 * ((room + OPT_LEN_MAX + 1) / (OPT_LEN_MAX + 2)));
 }
 
 static void put_value(struct msg *m, uint8_t code, const uint8_t *v, size_t len)
@@ -433,7 +436,7 @@ static void put_raw(struct reply *r, uint8_t code)
 	if (r->a.kind == TO_REFUSE || code == OPT_PAD || code == OPT_END)
 		return;
 	for (i = 0; i < r->cf->dhcp_opt_count; i++) {
-		if (o[i].code == code && o[i].len <= value_room(r))
+		if (o[i].code == code && option_size(o[i].len) <= spare_room(r))
 			put_value(&r->m, code, o[i].data, o[i].len);
 	}
 }
@@ -442,7 +445,7 @@ static void put_ours(struct reply *r, const struct option *o)
 {
 	uint8_t buf[CONF_SEARCH_MAX * DNSNAME_MAX];
 	bool essential = o->flags & ESSENTIAL;
-	size_t room = essential ? OPT_LEN_MAX : value_room(r);
+	size_t room = essential ? OPT_LEN_MAX : value_max(spare_room(r));
 	struct msg v = msg_begin(buf, MIN(room, sizeof(buf)), 0, 0);
 
 	if (!(o->kinds & r->a.kind) || !o->fill(r, &v) || v.full)

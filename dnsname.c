@@ -65,7 +65,7 @@ static int find_name(const uint8_t *list, size_t len, const uint8_t *wire)
 			at += POINTER_LEN;
 			continue;
 		}
-		if (list[at] && same_name(list, at, wire))
+		if (same_name(list, at, wire))
 			return at;
 		at += 1 + list[at];
 	}

@@ -34,8 +34,8 @@ static void touch(struct worker *w, struct dgram *d)
 	timer_set(&w->wheel, &d->f.timer, w->now + TIMEOUT);
 }
 
-/* Header and payload as they are; the kernel puts its identifier and checksum. An error that
- * an earlier request met is reported by the next send: that one is repeated.
+/* Header and payload as they are; the kernel puts its identifier and checksum. An error
+ * that an earlier request met is reported by the next send: that one is repeated.
  */
 static int send_request(struct worker *w, const struct dgram *d, const struct pkt *p)
 {

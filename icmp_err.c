@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* icmp_err.c - errors of the network and of this host, as ICMP to the guest
  *
- * The error queue of a socket gives type, code and sender of an ICMP error and what was
- * quoted of the payload, but no headers. These are rebuilt as the guest sent
+ * The error queue of a socket gives type, code and sender of an ICMP error and what
+ * was quoted of the payload, but no headers. These are rebuilt as the guest sent
  * them, from what was noted when it did, so that the guest's kernel finds the
  * socket and traceroute finds its probe. Errors that arise on this host (no
  * route, too big) get the type that a router would have used.
  *
- * Called by the datagram protocols. RFC 792, 1122 (3.2.2), 1191, 1812 (4.3.2), 4443, 8201.
+ * Called by the datagram protocols. RFC 792, 1122 (3.2.2), 1191, 1812 (4.3.2), 4443,
+ * 8201.
  */
 #include <errno.h>
 #include <netinet/icmp6.h>
@@ -16,7 +17,6 @@
 
 #include "conf.h"
 #include "csum.h"
-#include "fwd.h"
 #include "icmp_err.h"
 #include "sock.h"
 #include "util.h"
@@ -88,12 +88,6 @@ static void put_quote(struct error *x, const struct icmp_err *e)
 	x->len += max;
 }
 
-/* May the datagram that is quoted not be fragmented? */
-static bool dont_fragment(const struct quote *q)
-{
-	return q->ip[6] & 0x40;
-}
-
 /* A router says "too big" only of what it may not fragment: a guest that would not
  * mind learns nothing
  */
@@ -115,7 +109,7 @@ static bool type4(struct error *x, const struct icmp_err *e, const struct sock_e
 		if (x->code != ICMP_FRAG_NEEDED)
 			return true;
 		x->info = htonl(se->info & 0xffff);
-		return dont_fragment(e->quote);
+		return icmp_err_noted_df(e->quote);
 	case ICMP_PARAMETERPROB:
 		x->info = htonl(se->info << 24);
 		return true;

@@ -22,6 +22,12 @@ struct quote {
 /* Take down the headers of @p */
 void icmp_err_note(struct quote *q, const struct pkt *p);
 
+/* Did the guest set DF (IPv4)? */
+static inline bool icmp_err_noted_df(const struct quote *q)
+{
+	return q->ip[6] & 0x40;
+}
+
 /* What the guest sent, where it went, and what became of it */
 struct icmp_err {
 	const struct quote *quote;
@@ -31,8 +37,8 @@ struct icmp_err {
 	size_t len;
 };
 
-/* Tell the guest. @se: from an error queue, its addresses are not used. An error that has no
- * ICMP form is dropped.
+/* Tell the guest. @se: from an error queue, its addresses are not used. An error that
+ * has no ICMP form is dropped.
  */
 void icmp_err_send(struct worker *w, const struct icmp_err *e,
 		   const struct sock_err *se);

@@ -29,8 +29,6 @@ enum {
 	RAW_SPARE = 16384,	/* bytes of NET_RAW_MAX for default routes */
 };
 
-static const uint8_t families[IPVERS] = { [V4] = AF_INET, [V6] = AF_INET6 };
-
 static const uint8_t ll_router[16] = { [0] = 0xfe, [1] = 0x80, [15] = 1 };
 
 /* Where answers go */
@@ -39,6 +37,11 @@ struct sink {
 	struct net *net;
 	enum ipver ver;
 };
+
+uint8_t netlink_family(enum ipver ver)
+{
+	return ver == V4 ? AF_INET : AF_INET6;
+}
 
 /* Links */
 
@@ -107,7 +110,7 @@ static void keep_addr(struct net *net, enum ipver ver, const struct nlmsghdr *m)
 	const struct ifaddrmsg *i = nl_body(m, sizeof(*i));
 	struct net_addr *a;
 
-	if (!i || i->ifa_family != families[ver] ||
+	if (!i || i->ifa_family != netlink_family(ver) ||
 	    i->ifa_index != net->template.ifindex)
 		return;
 	if (net->addr_count == NET_ADDRS_MAX) {
@@ -127,7 +130,7 @@ static void keep_addr(struct net *net, enum ipver ver, const struct nlmsghdr *m)
 
 int netlink_dump_addrs(struct nl *nl, enum ipver ver, struct net *net)
 {
-	struct ifaddrmsg i = { .ifa_family = families[ver], 
+	struct ifaddrmsg i = { .ifa_family = netlink_family(ver), 
 				 .ifa_index = net->template.ifindex };
 	struct sink to = { .net = net, .ver = ver };
 	int rc, tries = 0;
@@ -209,7 +212,7 @@ void netlink_keep_route(struct net *net, enum ipver ver, const struct nlmsghdr *
 	const struct rtmsg *i = nl_body(m, sizeof(*i));
 	struct net_route r = { .weight = 1 };
 
-	if (!i || i->rtm_family != families[ver] || i->rtm_type != RTN_UNICAST ||
+	if (!i || i->rtm_family != netlink_family(ver) || i->rtm_type != RTN_UNICAST ||
 	    i->rtm_flags & RTM_F_CLONED)
 		return;
 	nl_msg_attrs(tb, RTA_MAX, m, sizeof(*i));
@@ -236,7 +239,7 @@ void netlink_keep_route(struct net *net, enum ipver ver, const struct nlmsghdr *
 
 int netlink_dump_routes(struct nl *nl, enum ipver ver, struct net *net)
 {
-	struct rtmsg i = { .rtm_family = families[ver], .rtm_table = RT_TABLE_MAIN,
+	struct rtmsg i = { .rtm_family = netlink_family(ver), .rtm_table = RT_TABLE_MAIN,
 			   .rtm_type = RTN_UNICAST };
 	struct sink to = { .net = net, .ver = ver };
 	int rc, tries = 0;
@@ -248,7 +251,8 @@ int netlink_dump_routes(struct nl *nl, enum ipver ver, struct net *net)
 		nl_begin(nl, RTM_GETROUTE, NLM_F_DUMP, &i, sizeof(i));
 		rc = nl_query(nl, take, &to);
 	} while (rc > 0 && ++tries < DUMP_TRIES);
-	return rc == -ENOENT ? 0 : MIN(rc, 0);		/* no table before the first route */
+	/* There is no table before the first route */
+	return rc == -ENOENT ? 0 : MIN(rc, 0);
 }
 
 static void take(void *ctx, const struct nlmsghdr *m)

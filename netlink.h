@@ -86,11 +86,12 @@ struct net_report {
 	unsigned routes_missed[IPVERS];	/* more than we have room for */
 };
 
-/* In the host's namespace, for each enabled family: find the template, fill @cf and @host.
- * net_conf.template_if is the user's choice of interface or "", then outbound_if counts;
- * on return it names the template. addr_set and gw_set protect addr and gw, a plen
- * other than 0 is kept. No uplink is no error (local mode), only an interface
- * that the user named and that does not exist or, for outbound_if, has no address.
+/* In the host's namespace, for each enabled family: find the template, fill @cf
+ * and @host. net_conf.template_if is the user's choice of interface or "", then
+ * outbound_if counts; on return it names the template. addr_set and gw_set protect
+ * addr and gw, a plen other than 0 is kept. No uplink is no error (local mode), only
+ * an interface that the user named and that does not exist or, for outbound_if, has
+ * no address.
  */
 int netlink_discover(struct nl *nl, struct conf *cf, struct net_host *host);
 
@@ -106,6 +107,9 @@ int netlink_configure(struct nl *nl, const struct conf *cf, struct net_host *hos
 
 /* The parts of the above */
 
+/* AF_INET or AF_INET6 */
+uint8_t netlink_family(enum ipver ver);
+
 /* The interface @name or, if that is NULL, @index */
 int netlink_link(struct nl *nl, const char *name, unsigned index, struct net_link *out);
 
@@ -116,8 +120,9 @@ int netlink_dump_addrs(struct nl *nl, enum ipver ver, struct net *net);
 /* Keep the kernel's message @m in @net if it is a route of interest; pure */
 void netlink_keep_route(struct net *net, enum ipver ver, const struct nlmsghdr *m);
 
-/* From the routes of @net choose its template's interface and gateway: @want, or the first
- * with a default route, or the first with any route of more than link scope; pure
+/* From the routes of @net choose its template's interface and gateway: @want, or the
+ * first with a default route, or the first with any route of more than link
+ * scope; pure
  */
 void netlink_pick_route(struct net *net, enum ipver ver, unsigned want);
 

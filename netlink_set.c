@@ -12,15 +12,15 @@
  *   and we set it ourselves, without detection, as all others. What the kernel still
  *   leaves to the work queue is the route to our own address: we look at the end
  *   whether it is there.
-
- * The kernel makes the route to the prefix of an address by itself: it is told the metric
- * to use, and the host's is not copied, or not to if the host has none or a special one.
+ *
+ * The kernel makes the route to the prefix of an address by itself. It is told the
+ * metric that the host uses, and the host's route is not copied. Where the host has
+ * none, or a special one, the kernel is told to make none.
  *
  * Routes may depend on one another (the way to a gateway): those without gateway come
  * first, and what is refused is tried again as long as anything is accepted.
  *
- * rtnetlink(7). Called by netlink.c's callers at start-up, before the system call
- * filter is on.
+ * rtnetlink(7). Used at start-up only, before the system call filter is on.
  */
 #include "netlink.h"
 
@@ -30,7 +30,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "conf.h"
@@ -44,8 +43,6 @@ enum {
 	WAIT_US = 50, WAITS_MAX = 400,
 	OWN_ROUTES = 2,		/* to the gateway, and the default route */
 };
-
-static const uint8_t families[IPVERS] = { [V4] = AF_INET, [V6] = AF_INET6 };
 
 /* What a request in the queue is for */
 enum kind { FOR_LINK, FOR_ADDR, FOR_ROUTE, FOR_COMFORT };
@@ -151,7 +148,8 @@ static void step(struct setup *s, size_t len, struct step what)
 /* Links */
 
 /* Begin a request to a link with those @flags (IFF_*) that are to be set */
-static void link_begin(struct setup *s, const char *name, unsigned index, unsigned flags)
+static void link_begin(struct setup *s, const char *name, unsigned index,
+		       unsigned flags)
 {
 	struct ifinfomsg i = { .ifi_index = (int)index, .ifi_flags = flags,
 			       .ifi_change = flags };
@@ -162,7 +160,7 @@ static void link_begin(struct setup *s, const char *name, unsigned index, unsign
 
 static void put_gen_mode(struct nl *nl, uint8_t mode)
 {
-	size_t spec = nl_nest(nl, IFLA_AF_SPEC), in6 = nl_nest(nl, AF_INET6);
+	size_t spec = nl_nest(nl, IFLA_AF_SPEC), in6 = nl_nest(nl, netlink_family(V6));
 
 	nl_put(nl, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
 	nl_nest_end(nl, in6);
@@ -203,8 +201,9 @@ static void set_tap(struct setup *s, unsigned txqlen)
 static void set_addr(struct setup *s, enum kind kind, enum ipver ver,
 		     const struct net_addr *a)
 {
-	struct ifaddrmsg i = { .ifa_family = families[ver], .ifa_prefixlen = a->plen,
-			       .ifa_scope = a->scope, .ifa_index = s->tap.index };
+	struct ifaddrmsg i = { .ifa_family = netlink_family(ver),
+			       .ifa_prefixlen = a->plen, .ifa_scope = a->scope,
+			       .ifa_index = s->tap.index };
 
 	step(s, REQUEST_MAX, (struct step){ .kind = kind, .ver = ver, .addr = a->addr,
 					    .plen = a->plen });
@@ -306,7 +305,8 @@ static void take_type(void *ctx, const struct nlmsghdr *m)
 /* Wait until packets to the IPv6 address @a stay here */
 static void await_local(struct setup *s, const struct addr *a)
 {
-	struct rtmsg i = { .rtm_family = AF_INET6, .rtm_dst_len = 128 };
+	struct rtmsg i = { .rtm_family = netlink_family(V6),
+			   .rtm_dst_len = 128 };
 	uint8_t type = RTN_UNSPEC;
 	int tries = 0;
 
@@ -325,7 +325,7 @@ static void await_addrs(struct setup *s)
 	const struct target *to = &s->to[V6];
 	int i;
 
-	if (s->rep->err[V6] || !to->nc->enabled)
+	if (!to->nc->enabled)
 		return;
 	if (!addr_is_any(&s->ll))
 		await_local(s, &s->ll);
@@ -397,7 +397,7 @@ int netlink_queue_route(struct nl *nl, const struct nlmsghdr *raw, unsigned from
 
 static void queue_own(struct setup *s, enum ipver ver, const struct net_route *r)
 {
-	struct rtmsg i = { .rtm_family = families[ver], .rtm_dst_len = r->plen,
+	struct rtmsg i = { .rtm_family = netlink_family(ver), .rtm_dst_len = r->plen,
 			   .rtm_table = RT_TABLE_MAIN, .rtm_protocol = r->protocol,
 			   .rtm_scope = r->scope, .rtm_type = RTN_UNICAST };
 
@@ -414,14 +414,18 @@ static void set_route(struct setup *s, enum ipver ver, struct net_route *r)
 	const struct target *to = &s->to[ver];
 	const void *raw = to->net->raw + r->raw;
 	const struct nlmsghdr *m = raw;
+	int rc;
 
 	step(s, REQUEST_MAX + (to->copy_routes ? m->nlmsg_len : 0),
 	     (struct step){ .kind = FOR_ROUTE, .ver = ver, .addr = r->dst,
 			    .plen = r->plen, .route = r });
-	if (!to->copy_routes)
+	if (!to->copy_routes) {
 		queue_own(s, ver, r);
-	else
-		netlink_queue_route(s->nl, m, to->nc->template_index, s->tap.index);
+		return;
+	}
+	rc = netlink_queue_route(s->nl, m, to->nc->template_index, s->tap.index);
+	if (rc < 0)
+		judge_route(s, &s->steps[s->nl->queued], rc);
 }
 
 /* Try all routes of both families that are not set yet, with or without gateway */
@@ -540,6 +544,11 @@ static void plan(struct setup *s, enum ipver ver, struct net *net)
 	to->net = net;
 	if (!s->cf->config_net || !nc->enabled)
 		return;
+	if (ver == V6 && s->tap.gen_mode < 0) {
+		s->rep->err[V6] = nl_say(s->rep->line[V6], s->nl, -EAFNOSUPPORT,
+					 "IPv6 on %s, MTU %u", s->tap.name, s->tap.mtu);
+		return;
+	}
 	to->copy_addrs = !nc->local && !nc->addr_set && !s->cf->no_copy_addrs;
 	to->copy_routes = !nc->local && !nc->gw_set && !s->cf->no_copy_routes;
 	if (to->copy_addrs) {
@@ -561,6 +570,7 @@ int netlink_configure(struct nl *nl, const struct conf *cf, struct net_host *hos
 {
 	struct setup s = { .nl = nl, .cf = cf, .rep = rep };
 	enum ipver ver;
+	bool usable;
 
 	memset(rep, 0, sizeof(*rep));
 	if (ifname)
@@ -580,8 +590,10 @@ int netlink_configure(struct nl *nl, const struct conf *cf, struct net_host *hos
 	}
 	submit(&s);
 	if (ifname && cf->config_net && !s.rc) {
+		usable = !rep->err[V6];
 		set_routes(&s);
-		await_addrs(&s);
+		if (usable)
+			await_addrs(&s);
 	}
 	return s.rc;
 }

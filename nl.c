@@ -164,7 +164,7 @@ size_t nl_nest(struct nl *nl, unsigned type)
 {
 	size_t at = nl->len;
 
-	nl_put(nl, type | NLA_F_NESTED, NULL, 0);
+	nl_put(nl, type | NLA_F_NESTED, "", 0);
 	return at;
 }
 

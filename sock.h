@@ -120,6 +120,9 @@ int sock_dgram_gro(int fd);
 int sock_dgram_ttl(int fd, enum ipver ver, bool multicast, uint8_t ttl);
 int sock_dgram_tos(int fd, enum ipver ver, uint8_t tos);
 
+/* May routers fragment what is sent over IPv4? A new socket: no. 0 or -errno */
+int sock_dgram_fragment(int fd, bool may);
+
 /* Throw away all that is queued */
 void sock_dgram_drain(int fd);
 

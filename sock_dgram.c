@@ -69,6 +69,12 @@ int sock_dgram_tos(int fd, enum ipver ver, uint8_t tos)
 			   sock_opt(fd, IPPROTO_IPV6, IPV6_TCLASS, tos);
 }
 
+int sock_dgram_fragment(int fd, bool may)
+{
+	return sock_opt(fd, IPPROTO_IP, IP_MTU_DISCOVER,
+			may ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT);
+}
+
 /* #syscalls recvfrom recv */
 void sock_dgram_drain(int fd)
 {

@@ -2,14 +2,14 @@
 /* udp.c - UDP conversations of the guest with the world
  *
  * Guest to socket: a run of packets becomes one sendmmsg(2). Within it, a
- * super-datagram of the guest, or a run of datagrams of one size, is one message with
- * UDP_SEGMENT: the host's stack is crossed once for all of them. Where the kernel
- * can't do that (no checksum offload, larger than the MTU) the flow remembers
- * so and sends them one by one. Payload is not copied on the way to the kernel.
+ * super-datagram of the guest, or a run of datagrams of one size, is one message
+ * with UDP_SEGMENT: the host's stack is crossed once for all of them. Where the
+ * kernel can't do that (no checksum offload, larger than the MTU) the flow
+ * remembers so and sends them one by one. Payload is not copied on the way.
  *
- * Socket to guest: dgram.c. Timers: one per flow, moved by each datagram either way. It is
- * short once a resolver has answered all that it was asked, long once the
- * conversation goes both ways (RFC 4787, 4.3: REQ-5, REQ-6), else in between.
+ * Socket to guest: dgram_to_guest.c. Timers: one per flow, moved by each datagram
+ * either way. It is short once a resolver has answered all that it was asked, long
+ * once the conversation goes both ways (RFC 4787, 4.3), else in between.
  *
  * Called by tap.c, the loop and the timer wheel. RFC 768, 8085; udp(7).
  */

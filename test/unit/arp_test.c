@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Test of arp.c: who is asked for, what is answered */
 #include "arp.h"
-#include "frames.h"
+#include "service.h"
 
 static struct conf cf;
 static struct guest guest;
@@ -139,6 +139,7 @@ int main(void)
 
 	/* Even if it once used the router's address */
 	guest.seen[V4] = cf.net[V4].our;
+	cf.net[V4].gw = ip("192.0.2.2");
 	t_disabled();
 	guest.seen[V4] = ip("192.0.2.20");
 	t_probe();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Test of dhcp.c: every message of a client, in every state of it, field by field */
 #include "dhcp.h"
-#include "frames.h"
+#include "service.h"
 
 enum { DISCOVER = 1, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM };
 
@@ -291,6 +291,11 @@ static void t_destination(void)
 	CHECK(reply(&m, &re) && sent_to(&re, from_guest.smac, 0xc0000209, 67));
 	CHECK(has(&re, 53, "\6", 1) && be16(re.b + BOOTP_OFF + FLAGS) == 0x8000);
 
+	m = message(DISCOVER);
+	set32(&m, CIADDR, OURS);
+	CHECK(reply(&m, &re) && sent_to(&re, guest_mac, OURS, 68));
+	CHECK(!be32(re.b + BOOTP_OFF + CIADDR));
+
 	m = message(REQUEST);			/* a known address: no need for broadcast */
 	m.b[FLAGS] = 0x80;
 	set32(&m, CIADDR, OURS);
@@ -504,6 +509,44 @@ static void t_raw(void)
 	conf_base(&cf);
 }
 
+/* An option goes out if, and only if, the essential ones have room beside it */
+static void t_room(void)
+{
+	static const uint8_t list[] = { 224, 12 };
+	struct bytes m;
+	struct frame_out re;
+	int id, len, size, room;
+
+	cf.net[V4].plen = 32;			/* for option 121 */
+	cf.dhcp_opt_count = 1;
+	for (id = 0; id < 50; id++) {
+		m = message(REQUEST);
+		opt(&m, 55, list, sizeof(list));
+		if (id)
+			opt(&m, 61, m.b, id);
+		room = 308 - 1 - 43 - (id ? 2 + id : 0);
+		for (len = 0; len <= 256; len += len < 200 ? 25 : 1) {
+			cf.dhcp_opts[0] = (struct raw_opt){ .code = 224, .len = len };
+			size = len + (len > 255 ? 4 : 2);
+			CHECK(reply(&m, &re) && re.len <= 14 + 576);
+			CHECK(lacks(&re, 224) == (size > room));
+			CHECK(!lacks(&re, 54) && !lacks(&re, 51) && !lacks(&re, 1));
+			CHECK(!lacks(&re, 3) && !lacks(&re, 121));
+			CHECK(id ? has(&re, 61, m.b, id) : lacks(&re, 61));
+		}
+		cf.dhcp_opts[0].code = 0;
+		for (len = 1; len < NAME_LEN_MAX; len++) {
+			cf.hostname[len - 1] = 'h';
+			cf.hostname[len] = 0;
+			CHECK(reply(&m, &re) && re.len <= 14 + 576);
+			CHECK(lacks(&re, 12) == (len + 2 > room));
+			CHECK(!lacks(&re, 54) && !lacks(&re, 3) && !lacks(&re, 121));
+		}
+		cf.hostname[0] = 0;
+	}
+	conf_base(&cf);
+}
+
 static void t_off(void)
 {
 	struct bytes m = message(DISCOVER);
@@ -602,6 +645,7 @@ int main(void)
 	t_search();
 	t_crowded();
 	t_raw();
+	t_room();
 	t_off();
 	t_malformed();
 	t_any();

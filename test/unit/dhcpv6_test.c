@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Test of dhcpv6.c: every message of a client, with and without what it must carry */
 #include "dhcpv6.h"
-#include "frames.h"
+#include "service.h"
 
 enum {
 	SOLICIT = 1, ADVERTISE, REQUEST, CONFIRM, RENEW, REBIND, REPLY, RELEASE, DECLINE,

@@ -2,7 +2,7 @@
 /* Test of msg.c: the cursor stops at its end; frames have lengths and checksums.
  * links: span csum pkt
  */
-#include "frames.h"
+#include "service.h"
 #include "msg.h"
 
 static void t_cursor(void)

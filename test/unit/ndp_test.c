@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Test of ndp.c: solicitations of every kind, advertisements option by option */
-#include "frames.h"
+#include "service.h"
 #include "ndp.h"
 
 static struct conf cf;
