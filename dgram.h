@@ -56,6 +56,11 @@ int dgram_to_guest(struct worker *w, struct dgram *d);
 
 void dgram_close(struct worker *w, struct dgram *d);
 
+static inline bool dgram_is_udp(const struct dgram *d)
+{
+	return d->f.proto == IPPROTO_UDP;
+}
+
 static inline struct dgram *dgram_of(struct flow *f)
 {
 	return (struct dgram *)f;

@@ -8,7 +8,6 @@
 
 #include <sys/socket.h>
 
-#include "dgram.h"
 #include "dgram_cut.h"
 #include "link.h"
 #include "sock.h"
@@ -30,10 +29,5 @@ struct dgram_state {
 	bool ping_warned;
 	uint8_t spill[DGRAM_BATCH][DGRAM_SPILL];
 };
-
-static inline bool dgram_is_udp(const struct dgram *d)
-{
-	return d->f.proto == IPPROTO_UDP;
-}
 
 #endif

@@ -352,6 +352,29 @@ void isolate_prefork(const struct conf *cf, struct sandbox *sb, uint64_t caps)
 	landlock_deny();
 }
 
+/* The last line of defence: 0 or -errno. Without SPEC_ALLOW, kernels before 5.16
+ * switch on costly mitigations of speculation for a process with a filter.
+ */
+static int filter_install(const struct seccomp_filter *f)
+{
+	/* sock_fprog has a writable pointer, but the kernel only reads */
+	struct sock_filter code[256];
+	struct sock_fprog prog = { f->len, code };
+
+	memcpy(code, f->code, f->len * sizeof(code[0]));
+	if (!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		     SECCOMP_FILTER_FLAG_SPEC_ALLOW, &prog))
+		return 0;
+	if (!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog))
+		return 0;
+	return -errno;
+}
+
+static _Noreturn void filter_failed(int err)
+{
+	die_errno(err, "can't install the system call filter");
+}
+
 static void pid_write(const struct conf *cf, pid_t pid)
 {
 	if (cf->pid_fd < 0)
@@ -364,15 +387,17 @@ static void pid_write(const struct conf *cf, pid_t pid)
 /* Wait for isolate_postfork() of the daemon, or for its end */
 static _Noreturn void parent_wait(const struct conf *cf, int fd, pid_t pid)
 {
+	unsigned char err;
 	ssize_t n;
-	char c;
 
 	do
-		n = read(fd, &c, sizeof(c));
+		n = read(fd, &err, sizeof(err));
 	while (n < 0 && errno == EINTR);
 
-	if (n != sizeof(c))		/* it has said why */
+	if (n != sizeof(err))		/* it has said why */
 		_exit(1);
+	if (err)
+		filter_failed(err);
 	pid_write(cf, pid);
 	_exit(0);
 }
@@ -405,45 +430,35 @@ void isolate_detach(const struct conf *cf, struct sandbox *sb)
 	setsid();
 }
 
-/* The last line of defence. Without SPEC_ALLOW, kernels before 5.16 switch on costly
- * mitigations of speculation for a process with a filter.
+/* The parent still has a standard error to say what went wrong last
+ *
+ * #syscalls write close
  */
-static void filter_install(enum mode which)
+static void parent_release(struct sandbox *sb, int err)
 {
-	/* sock_fprog has a writable pointer, but the kernel only reads */
-	struct sock_filter code[256];
-	struct sock_fprog prog = { seccomp_filters[which].len, code };
+	unsigned char c = (unsigned char)-err;
 
-	memcpy(code, seccomp_filters[which].code, prog.len * sizeof(code[0]));
-	if (!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-		     SECCOMP_FILTER_FLAG_SPEC_ALLOW, &prog))
-		return;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog))
-		die_errno(errno, "can't install the system call filter");
-}
-
-/* #syscalls write close */
-void isolate_postfork(const struct conf *cf, struct sandbox *sb)
-{
-	int fd;
-
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (sb->ready_fd < 0) {
-		close(sb->null_fd);
-		filter_install(cf->mode);
-		return;
-	}
-
-	/* Stay heard until nothing can fail any more but the filter itself, whose
-	 * failure the parent reports
-	 */
-	for (fd = 0; fd <= 2; fd++)
-		dup2(sb->null_fd, fd);
-	log_set_stderr(false);
-	close(sb->null_fd);
-	filter_install(cf->mode);
-	if (write(sb->ready_fd, "", 1) != 1)
-		log_err("the starting process is gone");
+	if (write(sb->ready_fd, &c, sizeof(c)) != sizeof(c))
+		log_err("the process that started us is gone");
 	close(sb->ready_fd);
 	sb->ready_fd = -1;
+}
+
+void isolate_postfork(const struct conf *cf, struct sandbox *sb)
+{
+	bool background = sb->ready_fd >= 0;
+	int fd, rc;
+
+	for (fd = 0; background && fd <= 2; fd++)
+		dup2(sb->null_fd, fd);
+	if (background)
+		log_set_stderr(false);
+	close(sb->null_fd);
+
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	rc = filter_install(seccomp_for(cf));
+	if (background)
+		parent_release(sb, rc);
+	if (rc)
+		filter_failed(rc);
 }

@@ -13,7 +13,6 @@
  *	isolate_prefork(&cf, &sb, caps);	empty root: no path works from here on
  *	...					link, flow table, loop
  *	isolate_detach(&cf, &sb);		background: only the child returns
- *	pasta_go(&p);
  *	isolate_postfork(&cf, &sb);		seccomp; the caller is told "ready"
  *	loop_turn() ...
  *
@@ -64,6 +63,8 @@ void isolate_prefork(const struct conf *cf, struct sandbox *sb, uint64_t caps);
 
 /* Background: fork. The parent waits for isolate_postfork() of the child, writes
  * its PID to cf->pid_fd and exits; the child returns. Foreground: write our PID.
+ * A signalfd must be added to epoll after this: epoll waits for the signals of the
+ * process that added it.
  */
 void isolate_detach(const struct conf *cf, struct sandbox *sb);
 

@@ -85,6 +85,12 @@ struct link_ops {
 	 * if the link is gone.
 	 */
 	int (*tx_commit)(struct link *l, struct slot *s, int used, int reserved);
+
+	/* End of a turn: what was committed and is queued leaves now. False if some of it
+	 * can't (no room is lent meanwhile; retry on the link's next event). NULL if
+	 * tx_commit() queues nothing.
+	 */
+	bool (*tx_flush)(struct link *l);
 };
 
 struct link {
@@ -92,6 +98,7 @@ struct link {
 	unsigned caps;			/* LINK_*: negotiated, never guessed */
 	uint32_t gso_max;		/* largest payload + headers of one frame */
 	int fd;				/* to wait on: readable or writable */
+	bool more;			/* rx() again: no event comes for what it has */
 };
 
 #endif

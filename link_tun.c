@@ -91,6 +91,26 @@ int link_tun_open(const char *name)
 	return fd;
 }
 
+int link_tun_name(int fd, char name[IFNAMSIZ])
+{
+	struct ifreq ifr = { 0 };
+
+	if (ioctl(fd, TUNGETIFF, &ifr))
+		return -errno;
+	memcpy(name, ifr.ifr_name, IFNAMSIZ);
+	return 0;
+}
+
+int link_tun_mac(int fd, uint8_t mac[6])
+{
+	struct ifreq ifr = { 0 };
+
+	if (ioctl(fd, SIOCGIFHWADDR, &ifr))
+		return -errno;
+	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
+	return 0;
+}
+
 static void parse_vnet(const struct virtio_net_hdr_mrg_rxbuf *m, struct offload *o)
 {
 	const struct virtio_net_hdr *h = &m->hdr;

@@ -3,6 +3,9 @@
 #ifndef LINK_TUN_H
 #define LINK_TUN_H
 
+#include <net/if.h>
+#include <stdint.h>
+
 struct link;
 
 /* Create the tap device @name in the current network namespace, with every offload
@@ -16,5 +19,11 @@ int link_tun_open(const char *name);
  * there is one such link), or -errno.
  */
 int link_tun_init(int fd, struct link **out);
+
+/* Name of the device: 0 or -errno */
+int link_tun_name(int fd, char name[IFNAMSIZ]);
+
+/* MAC address of the device, as the namespace knows it: 0 or -errno */
+int link_tun_mac(int fd, uint8_t mac[6]);
 
 #endif

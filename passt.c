@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "chunk.h"
+#include "client.h"
 #include "conf.h"
 #include "conf_opt.h"
 #include "dgram.h"
 #include "flow.h"
 #include "icmp.h"
 #include "isolation.h"
+#include "link_stream.h"
 #include "link_tun.h"
 #include "log.h"
 #include "loop.h"
@@ -47,6 +49,7 @@ struct start {
 	struct worker *w;
 	struct timer ra;		/* next unsolicited router advertisement */
 	int signals;
+	int clients;			/* socket on which guests connect, or -1 */
 };
 
 /* What each type of flow does at the end of a turn, and when its time has come */
@@ -90,21 +93,26 @@ static int set_up_netns(void *ctx)
 	struct start *s = ctx;
 	const struct conf *cf = s->cf;
 	bool tap = !cf->splice_only;
-	int fd = 0, rc;
+	char name[IFNAMSIZ];
+	int fd = 0, rc = 0;
 	struct nl nl;
 
 	if (tap)
 		fd = cf->fd >= 0 ? cf->fd : link_tun_open(cf->ifname);
 	if (fd < 0)
 		return fd;
-	rc = nl_open(&nl, buf, sizeof(buf));
+	if (tap)
+		rc = link_tun_name(fd, name);
+	if (!rc)
+		rc = nl_open(&nl, buf, sizeof(buf));
 	if (rc < 0)
 		return rc;
-	rc = netlink_configure(&nl, cf, s->host, tap ? cf->ifname : NULL, TXQLEN, &s->report);
-	if (rc < 0)
-		log_err("%s", nl.line);
+	rc = netlink_configure(&nl, cf, s->host, tap ? name : NULL, TXQLEN, &s->report);
 	nl_close(&nl);
-	return rc < 0 ? rc : fd;
+	if (!rc)
+		return fd;
+	log_err("%s", nl.line);
+	return -ECANCELED;
 }
 
 static void report_netns(const struct start *s)
@@ -123,17 +131,36 @@ static void report_netns(const struct start *s)
 	}
 }
 
-static void open_link(struct start *s)
+/* passt: a stream socket that is, or will be, connected to a virtual machine */
+static void open_stream(struct start *s)
 {
-	int rc, fd = s->cf->fd;
+	int rc = 0;
 
-	if (s->cf->mode == MODE_PASST)
-		die("passt mode is not supported by this version");
-	fd = pasta_start(&s->pasta, s->cf, set_up_netns, s);
+	memset(s->w->guest.mac, 0xff, sizeof(s->w->guest.mac));
+	s->w->link = link_stream_init();
+	s->w->link_stuck = true;
+	if (s->cf->fd >= 0)
+		rc = link_stream_attach(s->w->link, s->cf->fd);
+	else
+		s->clients = client_listen(s->cf);
+	if (rc < 0)
+		die_errno(rc, "Can't use descriptor %d", s->cf->fd);
+	rc = isolate_user(s->cf, ISOLATE_NEW);
+	if (rc < 0)
+		log_warn("No user namespace: %s, going on without", strerror(-rc));
+}
+
+/* pasta: a tap device in the guest's namespace */
+static void open_tap(struct start *s)
+{
+	int rc, fd = pasta_start(&s->pasta, s->cf, set_up_netns, s);
+
 	report_netns(s);
 	if (s->cf->splice_only)
 		return;
 	rc = link_tun_init(fd, &s->w->link);
+	if (!rc)
+		rc = link_tun_mac(fd, s->w->guest.mac);
 	if (rc < 0)
 		die_errno(rc, "Can't use the tap device");
 }
@@ -173,6 +200,45 @@ static void on_netns(struct worker *w, union tag tag, uint32_t events)
 	}
 }
 
+/* The link has a peer from now on, perhaps the one that we had before */
+static void guest_joined(struct start *s)
+{
+	struct worker *w = s->w;
+	int rc;
+
+	w->link_stuck = false;
+	rc = tap_watch(w);
+	if (rc < 0)
+		die_errno(rc, "Can't watch the guest link");
+	tap_probe(w);
+}
+
+static void on_client(struct worker *w, union tag tag, uint32_t events)
+{
+	struct start *s = start_of(w);
+	int fd = client_accept(s->clients, w->link->fd >= 0);
+
+	(void)tag;
+	(void)events;
+	if (fd >= 0 && !link_stream_attach(w->link, fd))
+		guest_joined(s);
+}
+
+/* Without a peer the link is stuck: flows wait for the guest to come back */
+static void guest_left(struct start *s)
+{
+	struct worker *w = s->w;
+
+	if (s->cf->mode == MODE_PASTA) {
+		w->stop = !s->cf->no_netns_quit && !s->pasta.child;
+		return;
+	}
+	link_stream_detach(w->link);
+	w->link_gone = false;
+	w->link_stuck = true;
+	w->stop = s->cf->one_off;
+}
+
 static int open_signals(void)
 {
 	sigset_t set;
@@ -206,13 +272,13 @@ static void init_worker(struct start *s)
 	w->now = now_ms();
 	wheel_init(&w->wheel, w->now);
 	random_fill(&w->secret, sizeof(w->secret));
-	memset(w->guest.mac, 0xff, sizeof(w->guest.mac));
 	rc = loop_init(&w->loop);
 	if (rc < 0)
 		die_errno(rc, "Can't create an epoll descriptor");
 	w->loop.handlers[EV_LINK] = tap_event;
 	w->loop.handlers[EV_SIGNAL] = on_signal;
 	w->loop.handlers[EV_NETNS] = on_netns;
+	w->loop.handlers[EV_CLIENT] = on_client;
 	w->loop.handlers[EV_TCP] = tcp_sock_event;
 	w->loop.handlers[EV_UDP] = udp_sock_event;
 	w->loop.handlers[EV_ICMP] = icmp_sock_event;
@@ -247,7 +313,7 @@ static void on_timer(void *ctx, struct timer *t)
  */
 static void turn(struct worker *w)
 {
-	bool stuck = w->link_stuck, work = !stuck && flow_dirty_begin(w);
+	bool work = !w->link_stuck && flow_dirty_begin(w);
 	struct flow *f;
 	int rc;
 
@@ -259,8 +325,7 @@ static void turn(struct worker *w)
 	flow_dirty_begin(w);
 	while (!w->link_stuck && (f = flow_next_dirty(w)))
 		flow_ops[f->type].work(w, f);
-	if (w->link_stuck && !stuck)
-		tap_watch(w);
+	tap_flush(w);
 }
 
 static void run(struct start *s)
@@ -271,8 +336,8 @@ static void run(struct start *s)
 		next_ra(s);
 	while (!w->stop) {
 		turn(w);
-		if (w->link_gone && !s->cf->no_netns_quit && !s->pasta.child)
-			w->stop = true;
+		if (w->link_gone)
+			guest_left(s);
 	}
 }
 
@@ -281,7 +346,7 @@ int main(int argc, char **argv)
 	static struct conf cf;
 	static struct net_host host;
 	static struct worker w;
-	static struct start s = { .cf = &cf, .host = &host, .w = &w };
+	static struct start s = { .cf = &cf, .host = &host, .w = &w, .clients = -1 };
 
 	conf_parse(&cf, argc, argv);
 	isolate_initial(&cf);
@@ -289,17 +354,24 @@ int main(int argc, char **argv)
 	discover(&s);
 	pasta_open(&s.pasta, &cf);
 	s.signals = open_signals();
-	open_link(&s);
+	if (cf.mode == MODE_PASTA)
+		open_tap(&s);
+	else
+		open_stream(&s);
+	if (cf.command)
+		signal(SIGINT, SIG_IGN);	/* of a terminal: the command decides */
 	isolate_limits();
 	init_worker(&s);
-	watch(&w, s.signals, EV_SIGNAL);
-	watch(&w, pasta_watch_open(&s.pasta, &cf), EV_NETNS);
-	if (w.link)
-		watch(&w, w.link->fd, EV_LINK);
+	if (cf.mode == MODE_PASTA)
+		watch(&w, pasta_watch_open(&s.pasta, &cf), EV_NETNS);
+	watch(&w, s.clients, EV_CLIENT);
+	if (w.link && w.link->fd >= 0)
+		guest_joined(&s);
 	isolate_prefork(&cf, &s.sandbox, pasta_caps(&s.pasta));
 	isolate_detach(&cf, &s.sandbox);
-	pasta_go(&s.pasta);
+	watch(&w, s.signals, EV_SIGNAL);	/* of this process, the last one */
 	isolate_postfork(&cf, &s.sandbox);
+	pasta_go(&s.pasta);
 	run(&s);
 	return w.status;
 }

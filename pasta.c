@@ -13,11 +13,8 @@
  * other namespaces while we isolate ourselves and set up the link, and then
  * needs but one message to exec. If we die before, it reads the end of file.
  *
- * A namespace that was joined is watched through whatever tells its end at once: a
- * pidfd for a process, inotify for a path, else a look every second.
- *
  * Who may call: passt.c, in the order that pasta.h shows. See namespaces(7),
- * pid_namespaces(7), network_namespaces(7), pidfd_open(2), inotify(7).
+ * pid_namespaces(7), network_namespaces(7), clone(2).
  */
 #define _GNU_SOURCE
 #include "pasta.h"
@@ -26,7 +23,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/if_tun.h>
-#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <poll.h>
 #include <sched.h>
@@ -34,15 +30,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,13 +46,12 @@
 /* Of the child that runs a function in the namespace; touched only as used */
 #define NS_STACK	(512 * 1024)
 
-enum watch_kind { WATCH_NONE, WATCH_PIDFD, WATCH_INOTIFY, WATCH_TIMER };
-
 enum ns_step { NS_ENTER, NS_TUN, NS_CALL };
 
 /* One function to run in a network namespace */
 struct ns_call {
-	int netns;		/* enter this one; -1: a new one, returned here */
+	int netns;		/* enter this one, or -1: create it */
+	bool start;		/* replace @netns by a descriptor that holds no mount */
 	bool tun;		/* say whether /dev/net/tun can be used */
 	ns_setup_fn *fn;
 	void *ctx;
@@ -68,18 +59,35 @@ struct ns_call {
 	int rc;			/* ... this comes from */
 };
 
-/* Create a network namespace and enter it: its descriptor or -errno */
-static int netns_new(void)
+/* The network namespace that we are in: descriptor or -errno */
+static int netns_self(void)
+{
+	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Create a network namespace, or enter c->netns: 0 or -errno */
+static int ns_enter(struct ns_call *c)
 {
 	int fd;
 
-	if (unshare(CLONE_NEWNET))
+	if (c->netns >= 0 && setns(c->netns, CLONE_NEWNET))
 		return -errno;
-	fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (c->netns < 0 && unshare(CLONE_NEWNET))
+		return -errno;
+	if (c->netns < 0)
+		write_file("/proc/sys/net/ipv4/ping_group_range", "0 0");
+	if (!c->start)
+		return 0;
+
+	fd = netns_self();
 	if (fd < 0)
-		return -errno;
-	write_file("/proc/sys/net/ipv4/ping_group_range", "0 0");
-	return fd;
+		return fd;
+	if (c->netns >= 0)
+		close(c->netns);
+	c->netns = fd;
+	return 0;
 }
 
 static int tun_check(void)
@@ -94,27 +102,23 @@ static int tun_check(void)
 
 static int ns_steps(struct ns_call *c)
 {
-	int rc = 0;
+	int rc;
 
 	c->step = NS_ENTER;
-	if (c->netns < 0)
-		rc = c->netns = netns_new();
-	else if (setns(c->netns, CLONE_NEWNET))
-		rc = -errno;
-	if (rc < 0)
+	rc = ns_enter(c);
+	if (rc)
 		return rc;
 
 	c->step = NS_TUN;
-	if (c->tun)
-		rc = tun_check();
-	if (rc < 0)
+	rc = c->tun ? tun_check() : 0;
+	if (rc)
 		return rc;
 
 	c->step = NS_CALL;
 	return c->fn(c->ctx);
 }
 
-/* The libc call returns on a stack of its own, so this must not return into it */
+/* Ends here rather than in clone(), whose ways differ between C libraries */
 static int ns_child(void *arg)
 {
 	struct ns_call *c = arg;
@@ -201,14 +205,15 @@ static void target_alive(const struct pasta *p, pid_t pid)
 		    pid);
 }
 
-static void target_path(const struct conf *cf, char *path, size_t size)
+static void target_path(struct pasta *p, const struct conf *cf)
 {
 	if (cf->target_pid)
-		snprintf(path, size, "/proc/%d/ns/net", cf->target_pid);
+		snprintf(p->path, sizeof(p->path), "/proc/%d/ns/net",
+			 cf->target_pid);
 	else if (strchr(cf->netns, '/'))
-		snprintf(path, size, "%s", cf->netns);
+		snprintf(p->path, sizeof(p->path), "%s", cf->netns);
 	else
-		snprintf(path, size, "/run/netns/%s", cf->netns);
+		snprintf(p->path, sizeof(p->path), "/run/netns/%s", cf->netns);
 }
 
 /* The user namespace to join, or ISOLATE_* */
@@ -235,19 +240,17 @@ static int target_userns(const struct conf *cf)
 
 void pasta_open(struct pasta *p, const struct conf *cf)
 {
-	char path[PATH_MAX + 16];
-
 	*p = (struct pasta){
 		.netns = -1, .userns = ISOLATE_NEW, .go = -1, .tap = -1,
 		.watch = -1, .watch_dir = -1,
 	};
-	if (cf->command)
+	if (cf->command || cf->mode != MODE_PASTA)
 		return;
 
 	if (cf->target_pid)
 		p->watch = target_pidfd(cf->target_pid);
-	target_path(cf, path, sizeof(path));
-	p->netns = ns_open(path, CLONE_NEWNET, "network");
+	target_path(p, cf);
+	p->netns = ns_open(p->path, CLONE_NEWNET, "network");
 	p->userns = target_userns(cf);
 	if (cf->target_pid)
 		target_alive(p, cf->target_pid);
@@ -290,6 +293,8 @@ static _Noreturn void start_failed(const struct conf *cf,
 		die("Can't open /dev/net/tun: %s%s", why, hint_tun(c->rc));
 	case NS_CALL:
 	default:
+		if (c->rc == -ECANCELED)
+			exit(1);
 		die("Can't set up interface %s in the network namespace: %s%s",
 		    cf->ifname, why, c->rc != -EBUSY ? "" :
 		    ": there is one of that name (see -I)");
@@ -329,6 +334,7 @@ static void start_join(struct pasta *p, const struct conf *cf, struct ns_call *c
 		log_warn("No user namespace of our own: %s", err_str(rc));
 	if (refused && ns_run(c) < 0)
 		start_failed(cf, c);
+	p->netns = c->netns;
 
 	if (p->userns == ISOLATE_NEW) {
 		log_warn("The network namespace belongs to the initial user "
@@ -416,11 +422,11 @@ static _Noreturn void command_main(const struct pasta *p, const struct conf *cf,
 	sigset_t none;
 	char go;
 
-	if (send(fd, &note, sizeof(note), MSG_NOSIGNAL) < 0 || note.err)
+	if (write(fd, &note, sizeof(note)) != sizeof(note) || note.err)
 		_exit(1);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGCHLD, SIG_DFL);
-	if (recv(fd, &go, sizeof(go), 0) != sizeof(go))
+	if (read(fd, &go, sizeof(go)) != sizeof(go))
 		_exit(1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -448,7 +454,7 @@ int pasta_start(struct pasta *p, const struct conf *cf, ns_setup_fn *setup,
 		void *ctx)
 {
 	struct ns_call c = {
-		.netns = p->netns, .fn = setup, .ctx = ctx,
+		.netns = p->netns, .fn = setup, .ctx = ctx, .start = true,
 		.tun = !cf->splice_only && cf->fd < 0,
 	};
 	int rc;
@@ -478,6 +484,7 @@ uint64_t pasta_caps(const struct pasta *p)
 	return 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_NET_BIND_SERVICE;
 }
 
+/* #syscalls:pasta read write close wait4 waitid */
 void pasta_go(struct pasta *p)
 {
 	static const char *const steps[] = {
@@ -489,15 +496,15 @@ void pasta_go(struct pasta *p)
 
 	if (p->go < 0)
 		return;
-	if (recv(p->go, &note, sizeof(note), 0) != sizeof(note))
+	if (read(p->go, &note, sizeof(note)) != sizeof(note))
 		note = (struct note){ -ECHILD, CMD_UNSHARE };
 	if (note.err) {
-		kill(p->child, SIGKILL);
 		waitpid(p->child, NULL, 0);
 		die("The command's process can't %s: %s", steps[note.step],
 		    err_str(note.err));
 	}
-	send(p->go, "", 1, MSG_NOSIGNAL);
+	if (write(p->go, "", 1) != 1)
+		log_warn("The command's process is gone");
 	close(p->go);
 	p->go = -1;
 }
@@ -519,165 +526,4 @@ bool pasta_child_status(struct pasta *p, int *status)
 		ioctl(p->tap, TUNSETPERSIST, 1);
 	*status = WIFSIGNALED(s) ? 128 + WTERMSIG(s) : WEXITSTATUS(s);
 	return true;
-}
-
-/* The process that a path in procfs ("/proc/PID/...") is about, or 0 */
-static pid_t path_pid(const char *path)
-{
-	static const char proc[] = "/proc/";
-	uint64_t pid;
-	char s[16];
-	size_t n;
-
-	if (strncmp(path, proc, sizeof(proc) - 1))
-		return 0;
-	path += sizeof(proc) - 1;
-	n = strspn(path, "0123456789");
-	if (!n || n >= sizeof(s) || path[n] != '/')
-		return 0;
-	memcpy(s, path, n);
-	s[n] = '\0';
-	return parse_num(s, INT_MAX, &pid) ? 0 : (pid_t)pid;
-}
-
-/* A directory: descriptor and, in @name, what follows. -1 if that fails. */
-static int path_split(const char *path, char name[NAME_MAX + 1])
-{
-	const char *base = strrchr(path, '/') + 1;
-	char dir[PATH_MAX + 16];
-
-	if (strlen(base) > NAME_MAX)
-		return -1;
-	snprintf(dir, sizeof(dir), "%.*s", (int)(base - path), path);
-	snprintf(name, NAME_MAX + 1, "%s", base);
-	return open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
-static bool is_procfs(int dir)
-{
-	struct statfs fs;
-
-	return !fstatfs(dir, &fs) && fs.f_type == PROC_SUPER_MAGIC;
-}
-
-/* What is at the path now, if anything; no right to look is no sign of its end.
- * The mount may be gone from our root: then this sees the file it was on.
- *
- * #syscalls:pasta faccessat
- */
-static bool path_gone(const struct pasta *p)
-{
-	return faccessat(p->watch_dir, p->watch_name, F_OK, 0) &&
-	       errno != EACCES;
-}
-
-static int inotify_open(int dir)
-{
-	char path[32];
-	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-
-	if (fd < 0)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	if (inotify_add_watch(fd, path, IN_DELETE | IN_MOVED_FROM |
-			      IN_DELETE_SELF | IN_ONLYDIR) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int ticker_open(void)
-{
-	static const struct itimerspec second = { { 1, 0 }, { 1, 0 } };
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-
-	if (fd >= 0)
-		timerfd_settime(fd, 0, &second, NULL);
-	return fd;
-}
-
-/* Watch a path: at best through the process it belongs to, or its directory */
-static void watch_path(struct pasta *p, const char *path)
-{
-	pid_t pid;
-
-	p->watch_dir = path_split(path, p->watch_name);
-	if (p->watch_dir < 0) {
-		log_warn("Can't watch %s: %s", path, strerror(errno));
-		return;
-	}
-	if (is_procfs(p->watch_dir)) {
-		pid = path_pid(path);
-		p->watch = pid ? syscall(SYS_pidfd_open, pid, 0) : -1;
-		p->watch_kind = WATCH_PIDFD;
-	} else {
-		p->watch = inotify_open(p->watch_dir);
-		p->watch_kind = WATCH_INOTIFY;
-	}
-	if (p->watch < 0) {
-		p->watch = ticker_open();
-		p->watch_kind = WATCH_TIMER;
-	}
-	if (path_gone(p))
-		die("Network namespace %s is gone", path);
-}
-
-int pasta_watch_open(struct pasta *p, const struct conf *cf)
-{
-	char path[PATH_MAX + 16];
-
-	if (cf->command || cf->no_netns_quit) {
-		if (p->watch >= 0)
-			close(p->watch);
-		p->watch = -1;
-	} else if (p->watch >= 0) {
-		p->watch_kind = WATCH_PIDFD;
-	} else {
-		target_path(cf, path, sizeof(path));
-		watch_path(p, path);
-	}
-	return p->watch;
-}
-
-/* Was our name deleted, or the directory with it?
- *
- * #syscalls:pasta read
- */
-static bool inotify_gone(const struct pasta *p)
-{
-	_Alignas(struct inotify_event) char buf[4096];
-	bool gone = false;
-	ssize_t n, off;
-
-	while ((n = read(p->watch, buf, sizeof(buf))) > 0) {
-		for (off = 0; off < n; ) {
-			const struct inotify_event *e = (const void *)(buf + off);
-
-			gone |= e->len && !strcmp(e->name, p->watch_name);
-			gone |= !!(e->mask & (IN_DELETE_SELF | IN_IGNORED |
-					      IN_UNMOUNT));
-			if (e->mask & IN_Q_OVERFLOW)
-				gone |= path_gone(p);
-			off += (ssize_t)(sizeof(*e) + e->len);
-		}
-	}
-	return gone;
-}
-
-bool pasta_watch_event(struct pasta *p)
-{
-	uint64_t ticks;
-
-	switch ((enum watch_kind)p->watch_kind) {
-	case WATCH_PIDFD:
-		return true;		/* it ended, with all its threads */
-	case WATCH_INOTIFY:
-		return inotify_gone(p);
-	case WATCH_TIMER:
-		return read(p->watch, &ticks, sizeof(ticks)) > 0 && path_gone(p);
-	case WATCH_NONE:
-		break;
-	}
-	return false;
 }

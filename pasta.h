@@ -12,10 +12,14 @@
  *	...
  *	isolate_prefork(&cf, &sb, pasta_caps(&p));
  *	isolate_detach(&cf, &sb);
- *	pasta_go(&p);				the command runs
  *	isolate_postfork(&cf, &sb);
- *	loop: SIGCHLD:     if (pasta_child_status(&p, &w.status)) w.stop = true;
- *	      EV_NETNS:    if (pasta_watch_event(&p)) w.stop = true;
+ *	pasta_go(&p);				nothing can fail any more: run it
+ *	loop: SIGCHLD:	if (pasta_child_status(&p, &w.status)) w.stop = true;
+ *	      EV_NETNS:	if (pasta_watch_event(&p)) w.stop = true;
+ *
+ * The real root may be asked to serve a network namespace that the initial user
+ * namespace owns. It can be set up but not entered later: p.netns is -1 then after
+ * pasta_start(), which says so, and local connections can't be spliced.
  */
 #ifndef PASTA_H
 #define PASTA_H
@@ -37,15 +41,19 @@ struct pasta {
 	int watch_kind;
 	int watch_dir;		/* its directory (O_PATH), or -1 */
 	char watch_name[NAME_MAX + 1];
+	char path[PATH_MAX + 16];	/* of the namespace to join, or "" */
 };
 
 /* Runs in the guest's network namespace, as part of this process: same memory, same
  * descriptors. May open descriptors and log; must not leave by exit(). Result is that
- * of pasta_in_ns(): a descriptor or 0, or -errno.
+ * of pasta_in_ns(): a descriptor or 0, or -errno; -ECANCELED if it failed and has
+ * said why.
  */
 typedef int ns_setup_fn(void *ctx);
 
-/* Find what is to be joined, if anything. Ends the program if it isn't there. */
+/* Initialise @p and find what is to be joined, if anything. Ends the program if it
+ * isn't there.
+ */
 void pasta_open(struct pasta *p, const struct conf *cf);
 
 /* Change user and user namespace, create or join the network namespace, run @setup in it

@@ -224,16 +224,23 @@ cat >> "$tmp/out" << 'EOF'
 #undef GE
 #undef HEAD
 
-/* Indexed by enum mode of conf.h */
-static const struct {
+struct seccomp_filter {
 	const struct sock_filter *code;
 	unsigned short len;
-} seccomp_filters[] = {
+};
+
+static const struct seccomp_filter seccomp_filters[] = {
 	[MODE_PASST] = { seccomp_passt,
 			 sizeof(seccomp_passt) / sizeof(seccomp_passt[0]) },
 	[MODE_PASTA] = { seccomp_pasta,
 			 sizeof(seccomp_pasta) / sizeof(seccomp_pasta[0]) },
 };
+
+/* Needs conf.h */
+static inline const struct seccomp_filter *seccomp_for(const struct conf *cf)
+{
+	return &seccomp_filters[cf->mode];
+}
 
 #endif
 EOF

@@ -59,14 +59,19 @@ static void send_frame(struct worker *w, const uint8_t *frame, size_t len)
 		w->stats.drop[DROP_LINK]++;
 }
 
-static void answer(struct worker *w, const struct pkt *p, bool off, reply_fn *fn)
+/* Was there an answer? */
+static bool answer(struct worker *w, const struct pkt *p, bool off, reply_fn *fn)
 {
 	uint8_t frame[FRAME_MAX];
+	size_t len;
 
-	if (off)
+	if (off) {
 		w->stats.drop[DROP_DISABLED]++;
-	else
-		send_frame(w, frame, fn(w->cf, &w->guest, p, frame, sizeof(frame)));
+		return false;
+	}
+	len = fn(w->cf, &w->guest, p, frame, sizeof(frame));
+	send_frame(w, frame, len);
+	return len;
 }
 
 void tap_probe(struct worker *w)
@@ -104,6 +109,13 @@ static void learn(struct worker *w, const struct pkt *p)
 		g->seen[V6] = *a;
 }
 
+/* The guest is about to use the address that it is told */
+static void dhcpv6_input(struct worker *w, const struct pkt *p)
+{
+	if (answer(w, p, w->cf->no_dhcpv6, dhcpv6_reply))
+		w->guest.seen[V6] = w->cf->net[V6].addr;
+}
+
 static void udp_input(struct worker *w, const struct pkt *p, int n)
 {
 	const struct conf *cf = w->cf;
@@ -115,7 +127,7 @@ static void udp_input(struct worker *w, const struct pkt *p, int n)
 			answer(w, &p[i], cf->no_dhcp, dhcp_reply);
 	else if (!v4 && p->dst.port == PORT_DHCPV6 && addr_is_multicast(&p->dst.addr))
 		for (i = 0; i < n; i++)
-			answer(w, &p[i], cf->no_dhcpv6, dhcpv6_reply);
+			dhcpv6_input(w, &p[i]);
 	else if (cf->no_udp)
 		w->stats.drop[DROP_DISABLED] += n;
 	else
@@ -204,22 +216,46 @@ static int receive(struct worker *w)
 
 int tap_watch(struct worker *w)
 {
+	w->link_out = false;
+	return loop_add(&w->loop, w->link->fd, EPOLLIN, (union tag){ .kind = EV_LINK });
+}
+
+/* Wait for the link to be writable while it is stuck */
+static void watch_out(struct worker *w)
+{
 	uint32_t events = EPOLLIN | (w->link_stuck ? (uint32_t)EPOLLOUT : 0);
 
-	return loop_mod(&w->loop, w->link->fd, events, (union tag){ .kind = EV_LINK });
+	if (w->link_out == w->link_stuck)
+		return;
+	w->link_out = w->link_stuck;
+	loop_mod(&w->loop, w->link->fd, events, (union tag){ .kind = EV_LINK });
+}
+
+void tap_flush(struct worker *w)
+{
+	const struct link_ops *ops;
+
+	if (!w->link || w->link->fd < 0)
+		return;
+	ops = w->link->ops;
+	if (ops->tx_flush && !ops->tx_flush(w->link))
+		w->link_stuck = true;
+	watch_out(w);
 }
 
 void tap_event(struct worker *w, union tag tag, uint32_t events)
 {
+	const struct link_ops *ops = w->link->ops;
 	int rc = 0;
 
 	(void)tag;
-	if (events & EPOLLOUT && w->link_stuck) {
-		w->link_stuck = false;
-		tap_watch(w);
+	if (events & EPOLLOUT)
+		w->link_stuck = ops->tx_flush && !ops->tx_flush(w->link);
+	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
+		do
+			rc = receive(w);
+		while (rc >= 0 && w->link->more);
 	}
-	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-		rc = receive(w);
 	if (rc < 0) {
 		log_info("guest link is gone (%s)", strerror(-rc));
 		loop_del(&w->loop, w->link->fd);

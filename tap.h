@@ -13,8 +13,12 @@ struct worker;
 /* Loop handler of the guest link */
 void tap_event(struct worker *w, union tag tag, uint32_t events);
 
-/* Start to wait for the link: readable, and writable while it is stuck. 0 or -errno */
+/* Start to wait for the link: 0 or -errno */
 int tap_watch(struct worker *w);
+
+/* End of a turn: what is queued for the guest leaves. While the link is stuck, wait
+ * for it to be writable. */
+void tap_flush(struct worker *w);
 
 /* ARP request and neighbour solicitation that make a silent guest show itself */
 void tap_probe(struct worker *w);

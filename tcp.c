@@ -102,21 +102,43 @@ static int connect_to(struct worker *w, const struct side *remote)
 	return fd;
 }
 
-static void set_up(struct worker *w, struct tcp *t, const struct pkt *p)
+/* Sequence numbers of our half, and no limit but the guest's window */
+static void init_send(struct worker *w, struct tcp *t)
 {
-	t->f.from_guest = true;
-	t->f.guest = p->src;
-	t->f.seen = p->dst;
-	t->rcv_nxt = t->rcv_acked = t->sent = p->tcp.seq + 1;
+	t->iss = initial_seq(w, t);
+	t->snd_una = t->snd_nxt = t->snd_max = t->snd_wl2 = t->iss;
+	t->head = t->peeked = t->iss + 1;
+	t->cwnd = t->ssthresh = UINT32_MAX;
+}
+
+/* What a SYN or SYN-ACK of the guest says */
+static void take_syn(struct worker *w, struct tcp *t, const struct pkt *p)
+{
+	t->rcv_nxt = t->rcv_acked = t->sent = t->rcv_edge = p->tcp.seq + 1;
 	t->snd_wnd = p->tcp.wnd;
 	t->snd_wl1 = p->tcp.seq;
-	t->iss = initial_seq(w, t);
-	t->snd_una = t->snd_nxt = t->snd_max = t->iss;
-	t->snd_wl2 = t->iss;
-	t->head = t->peeked = t->iss + 1;
-	t->rcv_edge = t->rcv_nxt;
-	t->cwnd = t->ssthresh = UINT32_MAX;
+	t->ws = t->ts = t->sack_ok = false;
 	parse_syn_options(w, t, p->tcp.opts);
+}
+
+void tcp_take_synack(struct worker *w, struct tcp *t, const struct pkt *p)
+{
+	take_syn(w, t, p);
+	t->rcv_edge = t->rcv_told = t->rcv_nxt + 65535;
+	t->snd_una = t->snd_wl2 = p->tcp.ack;
+	tcp_timers_acked(w, t, true);
+	tcp_event(w, t, TE_GUEST_SYNACK);
+}
+
+/* Found by its sides, with a timer, in the state that @ev leads to, and watched */
+static void start(struct worker *w, struct tcp *t, enum tcp_event ev)
+{
+	flow_hash(w, &t->f);
+	tcp_timers_opened(w, t);
+	tcp_event(w, t, ev);
+	if (loop_add(&w->loop, t->f.fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		     flow_tag(w, &t->f, EV_TCP)) < 0)
+		tcp_event(w, t, TE_GIVE_UP);
 }
 
 /* The guest opens a connection */
@@ -124,7 +146,7 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 {
 	struct side remote;
 	struct tcp *t;
-	int fd, rc;
+	int fd;
 
 	if (fwd_from_guest(w->cf, &w->guest, IPPROTO_TCP, &p->dst, &remote)) {
 		tcp_reject(w, p);
@@ -146,15 +168,52 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 		return;
 	}
 	t->f.fd = fd;
+	t->f.from_guest = true;
 	t->f.remote = remote;
-	set_up(w, t, p);
-	flow_hash(w, &t->f);
-	tcp_timers_opened(w, t);
-	tcp_event(w, t, TE_GUEST_SYN);
-	rc = loop_add(&w->loop, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-		      flow_tag(w, &t->f, EV_TCP));
-	if (rc < 0)
-		tcp_event(w, t, TE_GIVE_UP);
+	t->f.guest = p->src;
+	t->f.seen = p->dst;
+	init_send(w, t);
+	take_syn(w, t, p);
+	start(w, t, TE_GUEST_SYN);
+}
+
+static void refuse(struct worker *w, int fd)
+{
+	w->stats.drop[DROP_FLOWS]++;
+	sock_linger0(fd);
+	close(fd);
+}
+
+void tcp_open_from_sock(struct worker *w, int fd, const struct side *remote,
+			const struct side *target)
+{
+	struct side seen, guest;
+	struct flow *old;
+	struct tcp *t;
+
+	if (fwd_to_guest(w->cf, &w->guest, remote, target, &seen, &guest)) {
+		refuse(w, fd);
+		return;
+	}
+	/* The peer has forgotten an earlier connection from the same port */
+	old = flow_find(w, IPPROTO_TCP, &guest, &seen);
+	if (old)
+		tcp_flow_close(w, old);
+	t = tcp_of(flow_new(w, FLOW_TCP, IPPROTO_TCP));
+	if (!t) {
+		refuse(w, fd);
+		return;
+	}
+	t->f.fd = fd;
+	t->f.remote = *remote;
+	t->f.guest = guest;
+	t->f.seen = seen;
+	init_send(w, t);
+	t->ws = t->ts = t->sack_ok = true;	/* on offer */
+	t->mss = segment_size(w, t, MSS_DEFAULT);
+	start(w, t, TE_SOCK_ACCEPTED);
+	if (t->state != TS_CLOSED)
+		flow_dirty(w, &t->f);
 }
 
 static void trace(const struct tcp *t, enum tcp_event ev, enum tcp_state next)

@@ -8,9 +8,17 @@
 struct worker;
 struct flow;
 struct pkt;
+struct side;
 
 /* A run of @n segments of one flow, from one batch of the link */
 void tcp_from_guest(struct worker *w, const struct pkt *p, int n);
+
+/* A peer at @remote connected to a forwarded port: @fd, accepted, non-blocking, is ours from
+ * here on. It goes to @target in the guest, the unspecified address meaning the guest's
+ * own. If it can't, the peer sees a reset.
+ */
+void tcp_open_from_sock(struct worker *w, int fd, const struct side *remote,
+			const struct side *target);
 
 /* Loop handler: note what happened to the socket of a flow */
 void tcp_sock_event(struct worker *w, union tag tag, uint32_t events);

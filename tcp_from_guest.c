@@ -232,24 +232,41 @@ static void take_rst(struct worker *w, struct tcp *t, const struct pkt *p)
 		t->marks |= TM_ACK_NOW;
 }
 
-/* Before our SYN is answered */
-static void opening(struct worker *w, struct tcp *t, const struct pkt *p)
+/* Our SYN is on its way: RFC 9293, 3.10.7.3 */
+static void syn_sent(struct worker *w, struct tcp *t, const struct pkt *p)
 {
-	if (p->tcp.flags & TCP_RST)
+	uint8_t flags = p->tcp.flags;
+
+	if (!(flags & TCP_ACK) || p->tcp.ack != t->iss + 1) {
+		if (!(flags & TCP_RST))
+			tcp_reject(w, p);
+	} else if (flags & TCP_RST) {
+		tcp_event(w, t, TE_GUEST_RST);
+	} else if (flags & TCP_SYN) {
+		tcp_take_synack(w, t, p);
+	}
+}
+
+/* Before the connection is established: false if it is not for here */
+static bool opening(struct worker *w, struct tcp *t, const struct pkt *p)
+{
+	if (t->state == TS_SYN_SENT)
+		syn_sent(w, t, p);
+	else if (t->state == TS_SYN_RECEIVED && !(p->tcp.flags & (TCP_RST | TCP_SYN)))
+		return false;
+	else if (p->tcp.flags & TCP_RST)
 		take_rst(w, t, p);
 	else if (p->tcp.flags & TCP_SYN && p->tcp.seq + 1 == t->rcv_nxt)
 		tcp_event(w, t, TE_GUEST_SYN);
+	return true;
 }
 
 static void segment(struct worker *w, struct tcp *t, const struct pkt *p, struct run *r)
 {
 	uint8_t flags = p->tcp.flags;
 
-	if (t->state == TS_CONNECTING ||
-	    (t->state == TS_SYN_RECEIVED && flags & (TCP_RST | TCP_SYN))) {
-		opening(w, t, p);
+	if (t->state < TS_ESTABLISHED && opening(w, t, p))
 		return;
-	}
 	if (flags & TCP_RST) {
 		take_rst(w, t, p);
 		return;

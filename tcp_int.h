@@ -107,6 +107,9 @@ static inline struct tcp *tcp_of(struct flow *f)
 /* tcp.c: feed the state table, do what it says */
 void tcp_event(struct worker *w, struct tcp *t, enum tcp_event ev);
 
+/* tcp.c: the guest's SYN-ACK: take its options and numbers over */
+void tcp_take_synack(struct worker *w, struct tcp *t, const struct pkt *p);
+
 /* tcp.c: a SYN that belongs to no flow */
 void tcp_open_from_guest(struct worker *w, const struct pkt *p);
 

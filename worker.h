@@ -23,6 +23,7 @@ struct flowtab;
 struct chunks;
 struct dgram_state;
 struct fwd_rules;
+struct splice;
 
 /* What the guest showed of itself (COMPAT: observed addresses) */
 struct guest {
@@ -55,6 +56,7 @@ struct worker {
 	struct flowtab *flows;
 	struct chunks *chunks;
 	struct dgram_state *dgram;	/* UDP, echo */
+	struct splice *splice;		/* local connections */
 	struct scratch *scratch;
 	struct wheel wheel;
 	struct guest guest;
@@ -64,8 +66,11 @@ struct worker {
 	uint64_t now;			/* ms, read once a turn of the loop */
 	bool peek_off;			/* SO_PEEK_OFF works with TCP */
 	bool link_gone;			/* for good: there is no guest any more */
-	bool link_stuck;		/* the link lent no room: wait for EPOLLOUT */
+	bool link_stuck;		/* the link lent no room: wait for EPOLLOUT ... */
+	bool link_out;			/* ... which has been asked for */
 	void *owner;			/* of passt.c */
+	/* Run @fn in the guest's network namespace: its result, or -errno; NULL: none */
+	int (*in_ns)(struct worker *w, int (*fn)(void *ctx), void *ctx);
 	bool stop;			/* leave the loop ... */
 	int status;			/* ... with this exit status */
 };
