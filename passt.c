@@ -19,8 +19,10 @@
 #include "conf_opt.h"
 #include "dgram.h"
 #include "flow.h"
+#include "frag.h"
 #include "icmp.h"
 #include "isolation.h"
+#include "link_pcap.h"
 #include "link_stream.h"
 #include "link_tun.h"
 #include "log.h"
@@ -30,10 +32,14 @@
 #include "pasta.h"
 #include "resolv.h"
 #include "sock.h"
+#include "splice.h"
+#include "stats.h"
 #include "tap.h"
 #include "tcp.h"
+#include "tcp_splice.h"
 #include "timer.h"
 #include "udp.h"
+#include "udp_splice.h"
 #include "util.h"
 #include "worker.h"
 
@@ -48,6 +54,8 @@ struct start {
 	struct sandbox sandbox;
 	struct worker *w;
 	struct timer ra;		/* next unsolicited router advertisement */
+	struct timer stats;		/* next line of --stats */
+	struct stats_table table;
 	int signals;
 	int clients;			/* socket on which guests connect, or -1 */
 };
@@ -60,6 +68,8 @@ static const struct {
 	[FLOW_TCP]	= { tcp_flow_work, tcp_flow_timer },
 	[FLOW_UDP]	= { udp_flow_work, udp_flow_timer },
 	[FLOW_ICMP]	= { icmp_flow_work, icmp_flow_timer },
+	[FLOW_TCP_SPLICE] = { tcp_splice_flow_work, tcp_splice_flow_close },
+	[FLOW_UDP_SPLICE] = { udp_splice_flow_work, udp_splice_flow_timer },
 };
 
 static struct start *start_of(struct worker *w)
@@ -239,6 +249,11 @@ static void guest_left(struct start *s)
 	w->stop = s->cf->one_off;
 }
 
+static int in_ns(struct worker *w, int (*fn)(void *ctx), void *ctx)
+{
+	return pasta_in_ns(&start_of(w)->pasta, fn, ctx);
+}
+
 static int open_signals(void)
 {
 	sigset_t set;
@@ -267,7 +282,11 @@ static void init_worker(struct start *s)
 	w->scratch = &scratch;
 	w->flows = flowtab_init();
 	w->chunks = chunks_init();
+	w->frags = frags_init();
 	w->dgram = dgram_init();
+	w->splice = splice_init();
+	if (s->pasta.netns >= 0)
+		w->in_ns = in_ns;
 	w->peek_off = sock_probe_peek_off();
 	w->now = now_ms();
 	wheel_init(&w->wheel, w->now);
@@ -282,6 +301,10 @@ static void init_worker(struct start *s)
 	w->loop.handlers[EV_TCP] = tcp_sock_event;
 	w->loop.handlers[EV_UDP] = udp_sock_event;
 	w->loop.handlers[EV_ICMP] = icmp_sock_event;
+	w->loop.handlers[EV_TCP_SPLICE] = tcp_splice_event;
+	w->loop.handlers[EV_TCP_SPLICE_FAR] = tcp_splice_event;
+	w->loop.handlers[EV_UDP_SPLICE] = udp_splice_event;
+	w->loop.handlers[EV_UDP_SPLICE_FAR] = udp_splice_event;
 }
 
 /* RFC 4861, 6.2.4: at random intervals of 200 to 600 s */
@@ -291,6 +314,11 @@ static void next_ra(struct start *s)
 
 	random_fill(&r, sizeof(r));
 	timer_set(&s->w->wheel, &s->ra, s->w->now + 200000 + r % 400000);
+}
+
+static void next_stats(struct start *s)
+{
+	timer_set(&s->w->wheel, &s->stats, s->w->now + s->cf->stats_interval * 1000ULL);
 }
 
 static void on_timer(void *ctx, struct timer *t)
@@ -304,16 +332,21 @@ static void on_timer(void *ctx, struct timer *t)
 		next_ra(s);
 		return;
 	}
+	if (t == &s->stats) {
+		stats_print(w, &s->table);
+		next_stats(s);
+		return;
+	}
 	f = (struct flow *)((char *)t - offsetof(struct flow, timer));
 	flow_ops[f->type].timer(w, f);
 }
 
 /* One turn: events, timers, then the work of each flow that became dirty. While the
- * guest does not read, its flows stay dirty until the link drains.
+ * guest does not read, flows that send to it stay dirty until the link drains.
  */
 static void turn(struct worker *w)
 {
-	bool work = !w->link_stuck && flow_dirty_begin(w);
+	bool work = flow_dirty_begin(w);
 	struct flow *f;
 	int rc;
 
@@ -323,9 +356,10 @@ static void turn(struct worker *w)
 		die_errno(rc, "Can't wait for events");
 	wheel_run(&w->wheel, w->now, on_timer, w);
 	flow_dirty_begin(w);
-	while (!w->link_stuck && (f = flow_next_dirty(w)))
+	while ((f = flow_next_dirty(w)))
 		flow_ops[f->type].work(w, f);
 	tap_flush(w);
+	splice_refill(w);
 }
 
 static void run(struct start *s)
@@ -334,6 +368,8 @@ static void run(struct start *s)
 
 	if (!s->cf->no_ra && !s->cf->no_ndp && s->cf->net[V6].enabled && w->link)
 		next_ra(s);
+	if (s->cf->stats_interval)
+		next_stats(s);
 	while (!w->stop) {
 		turn(w);
 		if (w->link_gone)
@@ -360,6 +396,8 @@ int main(int argc, char **argv)
 		open_stream(&s);
 	if (cf.command)
 		signal(SIGINT, SIG_IGN);	/* of a terminal: the command decides */
+	if (w.link && cf.pcap_fd >= 0)
+		link_pcap_wrap(w.link, cf.pcap_fd);
 	isolate_limits();
 	init_worker(&s);
 	if (cf.mode == MODE_PASTA)
@@ -369,6 +407,7 @@ int main(int argc, char **argv)
 		guest_joined(&s);
 	isolate_prefork(&cf, &s.sandbox, pasta_caps(&s.pasta));
 	isolate_detach(&cf, &s.sandbox);
+	die_keep();
 	watch(&w, s.signals, EV_SIGNAL);	/* of this process, the last one */
 	isolate_postfork(&cf, &s.sandbox);
 	pasta_go(&s.pasta);

@@ -14,6 +14,7 @@
 #include "conf.h"
 #include "dhcp.h"
 #include "dhcpv6.h"
+#include "frag.h"
 #include "icmp.h"
 #include "link.h"
 #include "log.h"
@@ -189,6 +190,17 @@ static void input_all(struct worker *w, struct pkt *p, int n, int left)
 	input(w, more ? run : p, n + more);
 }
 
+/* A fragment may be what its datagram was waiting for */
+static enum drop parse(struct worker *w, struct pkt *p, const struct frame *f)
+{
+	enum drop why = pkt_parse(p, f);
+	struct frame whole;
+
+	if (why == DROP_FRAGMENT && frags_take(w->frags, f, w->now, &whole))
+		why = pkt_parse(p, &whole);
+	return why;
+}
+
 static int receive(struct worker *w)
 {
 	const struct link_ops *ops = w->link->ops;
@@ -198,7 +210,7 @@ static int receive(struct worker *w)
 	if (n < 0)
 		return n;
 	for (i = 0; i < n; i++) {
-		enum drop why = pkt_parse(&b->pkts[got], &b->frames[i]);
+		enum drop why = parse(w, &b->pkts[got], &b->frames[i]);
 
 		w->stats.drop[why]++;		/* [DROP_NONE] counts the good */
 		if (why == DROP_NONE)
@@ -211,6 +223,7 @@ static int receive(struct worker *w)
 			input_all(w, &b->pkts[i], run, got - i);
 	}
 	ops->rx_done(w->link, n);
+	frags_done(w->frags);
 	return n;
 }
 

@@ -21,6 +21,7 @@
 struct conf;
 struct flowtab;
 struct chunks;
+struct frags;
 struct dgram_state;
 struct fwd_rules;
 struct splice;
@@ -55,6 +56,7 @@ struct worker {
 	struct link *link;
 	struct flowtab *flows;
 	struct chunks *chunks;
+	struct frags *frags;
 	struct dgram_state *dgram;	/* UDP, echo */
 	struct splice *splice;		/* local connections */
 	struct scratch *scratch;
