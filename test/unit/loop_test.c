@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -107,6 +108,29 @@ static void t_timeout_and_signal(struct loop *l)
 	CHECK(loop_turn(l, &w, &now, -1) == 0 && now >= before);
 }
 
+/* Awake while events come, asleep soon after the last one */
+static void t_busy(struct loop *l)
+{
+	int a = eventfd(1, EFD_NONBLOCK), i;
+	struct worker w = { 0 };
+	struct timespec t;
+	uint64_t now;
+
+	l->busy = 10000000;
+	CHECK(loop_add(l, a, EPOLLIN, (union tag){ .kind = EV_TCP }) == 0);
+	for (i = 0; i < 20; i++)
+		CHECK(loop_turn(l, &w, &now, 1000) == 1);
+	CHECK(w.calls[EV_TCP] == 20 && l->gap < l->busy);
+	loop_del(l, a);
+	for (i = 0; i < 4; i++)		/* looks, then sleeps for the rest of the time */
+		CHECK(loop_turn(l, &w, &now, 100) == 0);
+	CHECK(l->gap > l->busy);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	CHECK(t.tv_sec == 0 && t.tv_nsec < 100000000);
+	close(a);
+	l->busy = 0;
+}
+
 static void t_failure(void)
 {
 	struct loop bad = { .epfd = -1 };
@@ -126,6 +150,7 @@ int main(void)
 	t_dispatch(&l);
 	t_no_handler();
 	t_timeout_and_signal(&l);
+	t_busy(&l);
 	t_failure();
 	close(l.epfd);
 	return test_end("loop");
