@@ -70,6 +70,7 @@ int client_listen(const struct conf *cf)
 	if (fd < 0)
 		die_errno(fd, "Can't bind UNIX domain socket %s", at.sun_path);
 
+	die_unlink(at.sun_path);
 	log_info("UNIX domain socket bound at %s", at.sun_path);
 	log_info("Start QEMU with, for example: -device virtio-net-pci,netdev=n "
 		 "-netdev stream,id=n,server=off,addr.type=unix,addr.path=%s",
