@@ -1,0 +1,708 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* listen.c - forwarded ports: which sockets there are to be, and when that is looked at
+ *
+ * DOC: a client of a forwarded port should be refused by the kernel, not accepted and
+ * then reset, when nobody would answer it. So with "auto" there is no socket, and for a fixed
+ * port one that is bound but does not listen, until a socket that serves the port
+ * is seen in the namespace that it leads to. This is looked at every 80 to 200 ms, such that
+ * it takes 1/1500 of the time. First, whether the numbers of sockets have changed, or
+ * have not for a second; then, by a hash, whether what listens has; only then is that
+ * asked for again, to be used.
+ *
+ * There is nothing to look at in a virtual machine, nor where a rule names another
+ * machine as its target, nor in a namespace that may pass on what comes to it:
+ * there a port is always open, and who is not answered is reset.
+ *
+ * Sockets in the guest's namespace are opened by calls through w->in_ns.
+ * Called by passt.c.
+ */
+#include "listen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "listen_int.h"
+#include "sock.h"
+#include "splice.h"
+#include "util.h"
+#include "worker.h"
+
+enum {
+	SCAN_MIN = 80, SCAN_MAX = 200,	/* ms between two looks */
+	SCAN_SHARE = 1500,		/* one part of so many is spent looking ... */
+	FULL_SHARE = 20,		/* ... or of so many, while sockets come and go */
+	WAKE_NS = 40 * 1000,		/* a look costs that in addition */
+	FULL = 1000,			/* ms, in which numbers of sockets may mislead */
+	RETRY = 1000,			/* ms, for ports that can't be had now */
+	PAUSE = 100,			/* ms, while connections can't be taken */
+	START_TRIES = 100, START_WAIT = 4,	/* ms: an earlier process may be ending */
+	SAY_MAX = 4,			/* failures of a rule that are told one by one */
+};
+
+static struct listen_table *table_of(struct worker *w, enum listen_dir dir)
+{
+	return &w->listen->table[dir];
+}
+
+/* What the kernel can do */
+struct means { bool v6, device; };
+
+static struct means find_means(void)
+{
+	struct means m = { .device = true };
+	int fd = sock_open(IPPROTO_UDP, V6);
+
+	m.v6 = fd != -EAFNOSUPPORT;
+	if (fd < 0)
+		fd = sock_open(IPPROTO_UDP, V4);
+	if (fd >= 0) {
+		m.device = sock_device(fd, "lo") != -EPERM;
+		close(fd);
+	}
+	return m;
+}
+
+/* Without IPv6, what was meant for both is for IPv4; where sockets can't be bound to
+ * loopback's device, they are to its addresses
+ */
+static void set_rules(struct listen_table *t, const struct fwd_table *rules, struct means m)
+{
+	int i;
+
+	t->rules = *rules;
+	for (i = 0; i < rules->count; i++) {
+		struct fwd_rule *r = &t->rules.rules[i];
+
+		t->base[i + 1] = t->base[i] + r->last - r->first + 1;
+		if (t->dir == LISTEN_OUT && !m.device)
+			r->ifname[0] = '\0';
+		if (r->dual && !m.v6) {
+			r->dual = false;
+			r->listen = addr_v4(htonl(INADDR_ANY));
+		}
+	}
+}
+
+struct listeners *listen_init(const struct conf *cf)
+{
+	static struct listeners l;
+	struct means m = find_means();
+	struct rlimit lim = { 0 };
+
+	getrlimit(RLIMIT_NOFILE, &lim);
+	l.weak_max = MIN(lim.rlim_cur, (rlim_t)INT32_MAX);
+	l.weak_max -= l.weak_max / 8;
+	l.spare = -1;
+	l.table[LISTEN_OUT].dir = LISTEN_OUT;
+	set_rules(&l.table[LISTEN_IN], &cf->inbound, m);
+	set_rules(&l.table[LISTEN_OUT], &cf->outbound, m);
+	if (cf->outbound.count && !m.device)
+		log_warn("Sockets can't be bound to a device: ports of the namespace are "
+			 "forwarded from 127.0.0.1 and ::1 only");
+	return &l;
+}
+
+/* Tags */
+
+union tag listen_tag(const struct listen_table *t, uint32_t index, int slot)
+{
+	return (union tag){
+		.index = index << 3 | (uint32_t)slot << 1 | t->dir, .kind = EV_LISTEN,
+	};
+}
+
+bool listen_find(struct listeners *l, union tag tag, struct listen_at *at)
+{
+	struct listen_table *t = &l->table[tag.index & 1];
+	uint32_t index = tag.index >> 3, slot = tag.index >> 1 & 3;
+	int i;
+
+	for (i = 0; i < t->rules.count && t->base[i + 1] <= index; i++)
+		;
+	if (i == t->rules.count || slot >= SLOTS)
+		return false;
+	*at = (struct listen_at){
+		.rule = &t->rules.rules[i], .table = t,
+		.port = t->rules.rules[i].first + (index - t->base[i]),
+		.fd = t->ports[index].fd[slot] - 1,
+	};
+	return at->fd >= 0 && t->ports[index].state[slot] >= SLOT_ON;
+}
+
+/* Messages */
+
+enum { PLACE_STRLEN = ADDR_STRLEN + 48 };
+
+/* "HOST TCP port 0.0.0.0%eth0/80"; programs that start us look for it */
+static const char *place_str(const struct listen_table *t, const struct fwd_rule *r,
+			     uint16_t port, char buf[PLACE_STRLEN])
+{
+	char a[ADDR_STRLEN];
+
+	snprintf(buf, PLACE_STRLEN, "%s %s port %s%s%s/%u",
+		 t->dir == LISTEN_IN ? "HOST" : "SPLICE",
+		 r->proto == IPPROTO_TCP ? "TCP" : "UDP",
+		 r->dual ? "*" : addr_str(&r->listen, a), r->ifname[0] ? "%" : "",
+		 r->ifname, port);
+	return buf;
+}
+
+static const char *hint(const struct fwd_rule *r, int err, uint16_t port)
+{
+	switch (-err) {
+	case EMFILE:
+		return " (each port takes a descriptor: see ulimit -Hn)";
+	case ENFILE:
+		return " (each port takes a descriptor: see sysctl fs.file-max)";
+	case EACCES:
+		return port < 1024 ? " (see sysctl net.ipv4.ip_unprivileged_port_start)" :
+				     "";
+	case EPERM:
+		return r->ifname[0] ?
+			" (binding to a device takes privileges before Linux 5.7)" : "";
+	default:
+		return "";
+	}
+}
+
+/* A port could not be had: is that the end? */
+static bool failed(struct worker *w, const struct listen_table *t, const struct fwd_rule *r,
+		   uint16_t port, int err, unsigned before)
+{
+	static const char fmt[] = "Listen failed for %s: %s%s";
+	bool fatal = !w->listen->running && !r->weak;
+	const char *why = hint(r, err, port);
+	char buf[PLACE_STRLEN];
+
+	place_str(t, r, port, buf);
+	if (fatal)
+		log_err(fmt, buf, err_str(err), why);
+	else if (w->listen->running)
+		log_limited(&w->log_tokens, w->now, LOG_WARN, fmt, buf, err_str(err), why);
+	else if (before < SAY_MAX)
+		log_warn(fmt, buf, err_str(err), why);
+	return fatal;
+}
+
+/* One socket */
+
+static int slot_fd(const struct listen_port *p, int slot)
+{
+	return p->fd[slot] - 1;
+}
+
+static void close_slot(struct listen_port *p, int slot)
+{
+	if (p->fd[slot])
+		close(slot_fd(p, slot));
+	p->fd[slot] = 0;
+	p->state[slot] = SLOT_NONE;
+}
+
+static int open_patiently(struct worker *w, const struct sock_place *p, bool must)
+{
+	int i, rc;
+
+	for (i = 0; ; i++) {
+		rc = sock_listen_open(p);
+		if (rc != -EADDRINUSE || !must || w->listen->running || i == START_TRIES)
+			return rc;
+		usleep(START_WAIT * 1000);
+	}
+}
+
+static int open_slot(struct worker *w, const struct fwd_rule *r, struct listen_port *p,
+		     uint16_t port, int slot, enum slot_state st)
+{
+	struct sock_place place = listen_place(r, port, slot, st);
+	int fd;
+
+	if (r->weak && w->listen->full)
+		return -EMFILE;
+	place.freebind = w->cf->freebind;
+	place.shared = slot != SLOT_RULE && p->fd[SLOT_RULE];
+	fd = open_patiently(w, &place, !r->weak);
+	if (fd < 0)
+		return fd;
+	if (r->weak && fd >= w->listen->weak_max) {
+		close(fd);
+		w->listen->full = true;
+		return -EMFILE;
+	}
+	p->fd[slot] = fd + 1;
+	p->state[slot] = r->proto == IPPROTO_TCP ? SLOT_PARKED : st;
+	return 0;
+}
+
+static int watch(struct worker *w, int fd, union tag tag)
+{
+	int rc = loop_add(&w->loop, fd, EPOLLIN, tag);
+
+	return rc == -EEXIST ? loop_mod(&w->loop, fd, EPOLLIN, tag) : rc;
+}
+
+/* From here on peers are welcome */
+static int turn_on(struct worker *w, struct listen_table *t, const struct fwd_rule *r,
+		   struct listen_port *p, int slot, enum slot_state st)
+{
+	int rc = 0, fd = slot_fd(p, slot);
+
+	if (r->proto == IPPROTO_TCP && p->state[slot] == SLOT_PARKED)
+		rc = sock_listen_start(fd);
+	if (!rc)
+		rc = watch(w, fd, listen_tag(t, p - t->ports, slot));
+	if (!rc)
+		p->state[slot] = st;
+	return rc;
+}
+
+static void park(struct worker *w, struct listen_port *p, int slot)
+{
+	loop_del(&w->loop, slot_fd(p, slot));
+	sock_listen_park(slot_fd(p, slot));
+	p->state[slot] = SLOT_PARKED;
+}
+
+/* All sockets of a port */
+
+/* Close and park what is too much, first, as it is in the way of the rest */
+static void reduce(struct worker *w, struct listen_port *p, const uint8_t plan[SLOTS])
+{
+	int i;
+
+	for (i = 0; i < SLOTS; i++) {
+		if (!p->fd[i] || p->state[i] == plan[i])
+			continue;
+		if (plan[i] == SLOT_PARKED)
+			park(w, p, i);
+		else if (plan[i] == SLOT_NONE || p->state[i] != SLOT_PARKED)
+			close_slot(p, i);
+	}
+}
+
+static int extend_slot(struct worker *w, struct listen_table *t, const struct fwd_rule *r,
+		       struct listen_port *p, uint16_t port, int slot, enum slot_state st)
+{
+	int rc = p->fd[slot] ? 0 : open_slot(w, r, p, port, slot, st);
+
+	if (!rc && st != SLOT_PARKED && w->listen->started)
+		rc = turn_on(w, t, r, p, slot, st);
+	if (rc && slot != SLOT_RULE)
+		close_slot(p, slot);
+	return rc;
+}
+
+static int extend(struct worker *w, struct listen_table *t, const struct fwd_rule *r,
+		  struct listen_port *p, uint16_t port, const uint8_t plan[SLOTS])
+{
+	int rc = 0, i;
+
+	for (i = 0; i < SLOTS && !rc; i++) {
+		bool among = i != SLOT_RULE && p->fd[SLOT_RULE];
+
+		if (plan[i] == SLOT_NONE || (p->fd[i] && p->state[i] == plan[i]))
+			continue;
+		if (among)
+			sock_listen_share(slot_fd(p, SLOT_RULE), true);
+		rc = extend_slot(w, t, r, p, port, i, plan[i]);
+		if (among)
+			sock_listen_share(slot_fd(p, SLOT_RULE), false);
+	}
+	return rc;
+}
+
+/* Does what a rule leads to show itself to a scan? */
+static bool is_followed(const struct worker *w, const struct listen_table *t,
+			const struct fwd_rule *r)
+{
+	enum ipver v = addr_ver(&r->target);
+
+	if (r->scan)
+		return true;
+	if (!w->in_ns || r->proto == IPPROTO_UDP)
+		return false;
+	return t->dir == LISTEN_OUT || addr_is_any(&r->target) ||
+	       addr_eq(&r->target, &w->guest.seen[v]) ||
+	       addr_eq(&r->target, &w->cf->net[v].addr);
+}
+
+/* Who would be answered at a port, as far as is known */
+static uint8_t reach_of(struct worker *w, struct listen_table *t, const struct fwd_rule *r,
+			uint16_t port, bool leaf)
+{
+	uint8_t found = w->listen->map[fwd_rule_target(r, port)];
+
+	if (!w->listen->started && r->proto == IPPROTO_TCP)
+		return 0;
+	if (!r->scan && (!leaf || !is_followed(w, t, r)))
+		return t->dir == LISTEN_IN ? REACH_FULL : REACH_LO;
+	if (r->proto == IPPROTO_UDP)
+		found |= found >> REACH_UDP_SHIFT;
+	return found & REACH_FULL;
+}
+
+struct apply {
+	struct worker *w;
+	struct listen_table *t;
+	bool leaf;			/* what is not seen is not there */
+	bool ask;			/* do nothing: is there anything to do? */
+};
+
+/* One port as it should be: 0, or -errno if that is the end; a->ask: 1 if it is not */
+static int apply_port(struct apply *a, const struct fwd_rule *r, struct listen_port *p,
+		      uint16_t port, unsigned *bad)
+{
+	uint8_t plan[SLOTS];
+	int rc = p->failed;
+	bool end = false;
+
+	listen_plan(r, reach_of(a->w, a->t, r, port, a->leaf), plan);
+	if (!a->w->listen->started && r->scan)
+		return 0;
+	if (!memcmp(plan, p->state, sizeof(plan))) {
+		p->failed = false;
+		return 0;
+	}
+	if (a->ask)
+		return !p->failed || a->w->listen->retry;
+	reduce(a->w, p, plan);
+	if (!p->failed || a->w->listen->retry)
+		rc = extend(a->w, a->t, r, p, port, plan);
+	if (rc && !p->failed)
+		end = failed(a->w, a->t, r, port, rc, *bad);
+	*bad += !!rc;
+	p->failed = rc;
+	return end ? rc : 0;
+}
+
+static int apply_rule(struct apply *a, int i)
+{
+	const struct fwd_rule *r = &a->t->rules.rules[i];
+	struct listen_port *p = &a->t->ports[a->t->base[i]];
+	unsigned port, bad = 0;
+	int rc;
+
+	for (port = r->first; port <= r->last; port++, p++) {
+		rc = apply_port(a, r, p, port, &bad);
+		if (rc)
+			return rc;
+	}
+	a->t->failed += bad;
+	if (a->w->listen->started || a->ask)
+		return 0;
+	if (bad > SAY_MAX)
+		log_warn("... and for %u more of %u ports", bad - SAY_MAX,
+			 r->last - r->first + 1u);
+	return bad == r->last - r->first + 1u ? -EADDRINUSE : 0;
+}
+
+/* May run in the guest's namespace */
+static int apply_all(void *ctx)
+{
+	struct apply *a = ctx;
+	int i, rc = 0;
+
+	a->t->failed = 0;
+	for (i = 0; i < a->t->rules.count && !rc; i++)
+		rc = apply_rule(a, i);
+	return rc;
+}
+
+static int apply(struct worker *w, struct listen_table *t, bool leaf)
+{
+	struct apply a = { w, t, leaf, true };
+	unsigned failed_before = t->failed;
+
+	if (t->dir == LISTEN_OUT && (!w->in_ns || !apply_all(&a))) {
+		t->failed = failed_before;
+		return 0;
+	}
+	a.ask = false;
+	return t->dir == LISTEN_IN ? apply_all(&a) : w->in_ns(w, apply_all, &a);
+}
+
+bool listen_open(struct worker *w, enum listen_dir dir)
+{
+	struct listen_table *t = table_of(w, dir);
+
+	if (!t->rules.count || !apply(w, t, false))
+		return true;
+	log_err("Couldn't listen on requested ports");
+	return false;
+}
+
+/* Looking */
+
+/* FNV-1a over what is found */
+static void sum_sock(void *ctx, const struct scan_sock *sk)
+{
+	uint64_t *sum = ctx, k[4];
+	size_t i;
+
+	memcpy(k, sk->addr.b, sizeof(sk->addr.b));
+	k[2] = (uint64_t)sk->ifindex << 32 | (uint32_t)sk->port << 16 | sk->proto;
+	k[3] = sk->dual;
+	for (i = 0; i < NELEM(k); i++) {
+		*sum = (*sum ^ k[i]) * 0x100000001b3;
+		*sum ^= *sum >> 29;
+	}
+}
+
+struct mapping { struct reach_ctx reach; uint8_t *map; };
+
+static void map_sock(void *ctx, const struct scan_sock *sk)
+{
+	struct mapping *m = ctx;
+	uint8_t reach = listen_reach(&m->reach, sk);
+
+	m->map[sk->port] |= sk->proto == IPPROTO_TCP ? reach : reach << REACH_UDP_SHIFT;
+}
+
+/* Peers on the host come to the guest's own address, or to its loopback if spliced */
+static void reach_in(const struct worker *w, enum ipver v, struct reach_ctx *c)
+{
+	struct side at = { addr_loopback(v), 1 }, to = { { { { 0 } } }, 1 };
+	struct side out[SPLICE_TARGETS];
+	const struct guest *g = &w->guest;
+	int i, n = 0;
+
+	c->own[v] = addr_is_any(&g->seen[v]) ? w->cf->net[v].addr : g->seen[v];
+	c->own_ll = g->seen_ll;
+	c->remote[v] = w->link;
+	if (splice_takes(w, &at.addr, &to.addr))
+		n = splice_targets(w, &at, &to, true, out);
+	for (i = 0; i < n; i++) {
+		if (addr_is_loopback(&out[i].addr))
+			c->lo_to_lo[v] = true;
+		else
+			c->lo_to_own[v] = true;
+	}
+}
+
+static struct reach_ctx reach_ctx(const struct worker *w, const struct listen_table *t)
+{
+	struct reach_ctx c = { 0 };
+	enum ipver v;
+
+	for (v = V4; v < IPVERS; v++) {
+		if (t->dir == LISTEN_IN)
+			reach_in(w, v, &c);
+		else
+			c.lo_to_lo[v] = true;
+	}
+	return c;
+}
+
+/* What we listen for the other direction is no service: that would be a loop */
+static void forget_own(struct listeners *l, const struct listen_table *other)
+{
+	uint32_t i;
+	int k, slot;
+
+	for (k = 0; k < other->rules.count; k++) {
+		const struct fwd_rule *r = &other->rules.rules[k];
+		uint8_t keep = r->proto == IPPROTO_TCP ?
+			(uint8_t)~REACH_FULL : (uint8_t)REACH_FULL;
+
+		for (i = other->base[k]; i < other->base[k + 1]; i++) {
+			for (slot = 0; slot < SLOTS; slot++) {
+				if (other->ports[i].state[slot] >= SLOT_ON)
+					l->map[r->first + (i - other->base[k])] &= keep;
+			}
+		}
+	}
+}
+
+/* Who would be answered where, now: to l->map. 0 or -errno */
+static int fill_map(struct worker *w, struct listen_table *t)
+{
+	struct mapping m = { reach_ctx(w, t), w->listen->map };
+	int rc;
+
+	memset(w->listen->map, 0, sizeof(w->listen->map));
+	if (!t->scanned)
+		return 0;
+	rc = scan_run(&t->scan, t->scan_udp, map_sock, &m);
+	forget_own(w->listen, &w->listen->table[!t->dir]);
+	return rc;
+}
+
+/* Has anything changed? Costs little if not. */
+static bool has_changed(struct worker *w, struct listen_table *t, bool leaf)
+{
+	const struct scan_sock seen[] = {
+		{ .addr = w->guest.seen[V4], .port = leaf },
+		{ .addr = w->guest.seen[V6] }, { .addr = w->guest.seen_ll },
+	};
+	uint64_t sum = 0xcbf29ce484222325;
+	size_t i;
+
+	for (i = 0; i < NELEM(seen); i++)
+		sum_sock(&sum, &seen[i]);
+	if (scan_run(&t->scan, t->scan_udp, sum_sock, &sum) || sum == t->sum)
+		return false;
+	t->sum = sum;
+	return true;
+}
+
+/* Can nothing have changed? Costs next to nothing. */
+static bool is_quiet(const struct worker *w, struct listen_table *t)
+{
+	uint64_t counts = scan_counts(&t->scan);
+
+	if (counts && counts == t->counts && w->now < t->full_at)
+		return true;
+	t->counts = counts;
+	t->full_at = w->now + FULL;
+	return false;
+}
+
+/* Look, and open and close sockets as needed. 0, or -errno if that is the end */
+static int look(struct worker *w, struct listen_table *t, bool must)
+{
+	uint64_t begin = now_ns();
+	bool leaf = true, changed = false;
+
+	if (t->scanned && (must || !is_quiet(w, t))) {
+		leaf = t->dir == LISTEN_OUT || scan_is_leaf(&t->scan);
+		changed = has_changed(w, t, leaf);
+	}
+	w->listen->took += now_ns() - begin;
+	if (!changed && !must)
+		return 0;
+	fill_map(w, t);
+	return apply(w, t, leaf && t->scanned);
+}
+
+static int open_scan(void *ctx)
+{
+	struct listen_table *t = ctx;
+
+	return scan_open(&t->scan);
+}
+
+/* Get ready to look, if a rule asks for it */
+static void start_scan(struct worker *w, struct listen_table *t)
+{
+	int i, rc;
+
+	for (i = 0; i < t->rules.count; i++) {
+		const struct fwd_rule *r = &t->rules.rules[i];
+
+		t->scanned |= is_followed(w, t, r);
+		t->scan_udp |= r->scan && r->proto == IPPROTO_UDP;
+	}
+	if (!t->scanned || !w->in_ns) {
+		t->scanned = false;
+		return;
+	}
+	rc = t->dir == LISTEN_OUT ? open_scan(t) : w->in_ns(w, open_scan, t);
+	if (rc < 0) {
+		log_warn("Can't see what listens: %s, ports given by \"auto\" stay closed",
+			 err_str(rc));
+		t->scanned = false;
+	}
+}
+
+/* Watch all sockets that peers are welcome at */
+static void watch_all(struct worker *w)
+{
+	struct listen_table *t;
+	uint32_t i;
+	int slot;
+
+	for (t = w->listen->table; t < w->listen->table + LISTEN_DIRS; t++) {
+		for (i = 0; i < t->base[t->rules.count]; i++) {
+			struct listen_port *p = &t->ports[i];
+
+			for (slot = 0; slot < SLOTS; slot++) {
+				if (p->state[slot] >= SLOT_ON)
+					watch(w, slot_fd(p, slot), listen_tag(t, i, slot));
+			}
+		}
+	}
+}
+
+bool listen_start(struct worker *w)
+{
+	struct listeners *l = w->listen;
+	int dir, rc = 0;
+
+	l->started = true;
+	listen_spare(l);
+	for (dir = 0; dir < LISTEN_DIRS; dir++)
+		start_scan(w, &l->table[dir]);
+	for (dir = 0; dir < LISTEN_DIRS && !rc; dir++)
+		rc = look(w, &l->table[dir], true);
+	if (rc) {
+		log_err("Couldn't listen on requested ports");
+		return false;
+	}
+	watch_all(w);
+	l->running = true;
+	listen_turn(w);
+	return true;
+}
+
+struct timer *listen_timer(struct worker *w)
+{
+	return &w->listen->timer;
+}
+
+/* When to look again, in ms, after a look that took l->took ns. The cost is smoothed, as
+ * other processes can make a single look dear; one that was really dear is
+ * followed by a longer rest.
+ */
+static uint64_t interval(struct listeners *l)
+{
+	uint64_t wait, took = l->took;
+
+	if (took < l->cost)
+		l->cost = took;
+	else
+		l->cost += (took - l->cost) / 16;
+	wait = (l->cost + WAKE_NS) * SCAN_SHARE / 1000000;
+	wait = MIN(MAX(wait, SCAN_MIN), SCAN_MAX);
+	return MAX(wait, MIN(took * FULL_SHARE / 1000000, FULL));
+}
+
+void listen_turn(struct worker *w)
+{
+	struct listeners *l = w->listen;
+	bool retry = w->now >= l->retry_at && !l->full, again = false;
+	struct listen_table *t;
+
+	l->took = 0;
+	if (retry)
+		l->retry_at = w->now + RETRY;
+	for (t = l->table; t < l->table + LISTEN_DIRS; t++) {
+		l->retry = retry && t->failed;
+		look(w, t, l->retry);
+		again |= t->scanned || t->failed;
+	}
+	if (l->paused)
+		watch_all(w);
+	l->paused = false;
+	if (again)
+		timer_set(&w->wheel, &l->timer, w->now + interval(l));
+}
+
+void listen_pause(struct worker *w)
+{
+	struct listeners *l = w->listen;
+
+	l->paused = true;
+	if (!timer_armed(&l->timer))
+		timer_set(&w->wheel, &l->timer, w->now + PAUSE);
+}
+
+void listen_spare(struct listeners *l)
+{
+	if (l->spare < 0)
+		l->spare = sock_open(IPPROTO_UDP, V4);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* listen_event.c - somebody came to a forwarded port: who, and where that goes
+ *
+ * Peers on loopback go from socket to socket, all others through the guest's link with
+ * the address that they have (fwd.c). For datagrams a socket of its own is split off
+ * the listening one at once, bound to the place they were sent to and connected to
+ * the peer; the first one, and those that were queued behind it, are passed on from here.
+ *
+ * Called by the loop. UDP: RFC 768, 1122 (4.1.3.5: answers come from the address that was asked).
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "listen_int.h"
+#include "sock.h"
+#include "splice.h"
+#include "tcp.h"
+#include "tcp_splice.h"
+#include "udp.h"
+#include "udp_splice.h"
+#include "util.h"
+#include "worker.h"
+
+enum { TURN_PEERS = 64 };		/* budget of a socket in a turn */
+
+static struct side target_of(const struct listen_at *at)
+{
+	return (struct side){ at->rule->target, fwd_rule_target(at->rule, at->port) };
+}
+
+/* Does what @peer sends go from socket to socket? */
+static bool is_spliced(const struct worker *w, const struct listen_at *at,
+		       const struct side *peer)
+{
+	if (at->table->dir == LISTEN_OUT)
+		return addr_is_loopback(&peer->addr);
+	return splice_takes(w, &peer->addr, &at->rule->target);
+}
+
+/* Is there a link to the guest for it? */
+static bool is_linked(const struct worker *w, const struct listen_at *at)
+{
+	return at->table->dir == LISTEN_IN && w->link && w->link->fd >= 0;
+}
+
+/* #syscalls close */
+static void reject(int fd)
+{
+	sock_linger0(fd);
+	close(fd);
+}
+
+static void take_connection(struct worker *w, const struct listen_at *at, int fd,
+			    const struct side *peer)
+{
+	struct side to = target_of(at);
+
+	if (is_spliced(w, at, peer)) {
+		if (!tcp_splice_open(w, fd, peer, &to, at->table->dir == LISTEN_IN))
+			reject(fd);
+	} else if (is_linked(w, at)) {
+		tcp_open_from_sock(w, fd, peer, &to);
+	} else {
+		reject(fd);
+	}
+}
+
+/* Out of descriptors: the peer is not to wait, nor are we to be told again and again */
+static bool turn_away(struct worker *w, const struct listen_at *at)
+{
+	struct side peer;
+	int fd;
+
+	log_limited(&w->log_tokens, w->now, LOG_WARN,
+		    "Out of descriptors, a connection to port %u is refused", at->port);
+	if (w->listen->spare < 0)
+		return false;
+	close(w->listen->spare);
+	w->listen->spare = -1;
+	fd = sock_accept(at->fd, &peer);
+	if (fd >= 0)
+		reject(fd);
+	listen_spare(w->listen);
+	return fd >= 0;
+}
+
+static void accept_all(struct worker *w, const struct listen_at *at, union tag tag)
+{
+	struct side peer;
+	int i, fd;
+
+	for (i = 0; i < TURN_PEERS; i++) {
+		fd = sock_accept(at->fd, &peer);
+		if (fd >= 0) {
+			take_connection(w, at, fd, &peer);
+			continue;
+		}
+		if (fd == -EAGAIN)
+			return;
+		if ((fd == -EMFILE || fd == -ENFILE) && turn_away(w, at))
+			continue;
+		if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
+			loop_mod(&w->loop, at->fd, 0, tag);
+			listen_pause(w);
+			return;
+		}
+	}
+}
+
+/* Where the socket for a peer is to be bound: where the datagram was sent, if that is one host */
+static struct sock_place place_of(const struct worker *w, const struct listen_at *at,
+				  const struct sock_arrival *a)
+{
+	struct sock_place p = {
+		.at = { a->to, at->port }, .ifname = at->rule->ifname,
+		.proto = IPPROTO_UDP, .freebind = w->cf->freebind,
+	};
+
+	if (!addr_is_unicast(&a->to))
+		p.at.addr = addr_is4(&a->peer.addr) ? addr_v4(htonl(INADDR_ANY)) :
+						      (struct addr){ 0 };
+	return p;
+}
+
+/* A socket for the peer from here on: descriptor or -errno */
+static int split(struct worker *w, const struct listen_at *at, const struct sock_place *p,
+		 const struct sock_arrival *a, bool spliced)
+{
+	enum ipver v = addr_ver(&a->peer.addr);
+	int rc, fd = spliced ? splice_socket(w, IPPROTO_UDP, v, at->table->dir == LISTEN_OUT) :
+			       udp_peer_socket(v);
+
+	if (fd < 0)
+		return fd;
+	rc = sock_listen_split(fd, at->fd, p, a);
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+static void splice_datagram(struct worker *w, const struct listen_at *at,
+			    const struct sock_arrival *a, void *data)
+{
+	struct sock_place p = place_of(w, at, a);
+	bool to_ns = at->table->dir == LISTEN_IN;
+	struct side to = target_of(at);
+	struct flow *f = udp_splice_find(w, &p.at, &a->peer, to_ns);
+	int fd = f ? -1 : split(w, at, &p, a, true);
+
+	if (!f && fd >= 0) {
+		f = udp_splice_open(w, fd, &p.at, &a->peer, &to, to_ns);
+		if (!f)
+			close(fd);
+	}
+	if (f)
+		udp_splice_send(w, f, data, a->len, 0);
+	else
+		w->stats.drop[DROP_FLOWS]++;
+}
+
+static void link_datagram(struct worker *w, const struct listen_at *at,
+			  const struct sock_arrival *a)
+{
+	struct sock_place p = place_of(w, at, a);
+	struct side to = target_of(at);
+	struct flow *f = udp_peer_find(w, &a->peer, &to);
+	int fd = f ? -1 : split(w, at, &p, a, false);
+
+	if (!f && fd >= 0) {
+		f = udp_peer_open(w, fd, &a->peer, &to);
+		if (!f)
+			close(fd);
+	}
+	if (f)
+		udp_peer_send(w, f, a->len);
+	else
+		w->stats.drop[DROP_FLOWS]++;
+}
+
+static void receive_all(struct worker *w, const struct listen_at *at)
+{
+	void *data = udp_peer_buffer(w);
+	struct sock_arrival a;
+	int i;
+
+	for (i = 0; i < TURN_PEERS; i++) {
+		int rc = sock_listen_recv(at->fd, data, UDP_PEER_MAX, &a);
+
+		if (rc == -EAGAIN)
+			return;
+		if (rc)
+			continue;
+		if (!addr_is_unicast(&a.peer.addr) || !a.peer.port)
+			w->stats.drop[DROP_ADDR]++;
+		else if (is_spliced(w, at, &a.peer))
+			splice_datagram(w, at, &a, data);
+		else if (is_linked(w, at))
+			link_datagram(w, at, &a);
+	}
+}
+
+void listen_event(struct worker *w, union tag tag, uint32_t events)
+{
+	struct listen_at at;
+
+	(void)events;
+	if (!listen_find(w->listen, tag, &at))
+		return;
+	if (at.rule->proto == IPPROTO_TCP)
+		accept_all(w, &at, tag);
+	else
+		receive_all(w, &at);
+}

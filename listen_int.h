@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* listen_int.h - what the rooms of forwarded ports share
+ *
+ *   listen.c        which sockets there are to be, and when that is looked at
+ *   listen_plan.c   pure: what is reachable, and so what should listen
+ *   listen_event.c  somebody came: who, and where that goes
+ */
+#ifndef LISTEN_INT_H
+#define LISTEN_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fwd_rule.h"
+#include "listen.h"
+#include "scan.h"
+#include "sock_listen.h"
+#include "timer.h"
+
+/* Who would be answered at a port, by family: bits; in a map those of UDP are shifted */
+enum {
+	REACH_ALL4	= 1 << 0,	/* peers from anywhere */
+	REACH_LO4	= 1 << 1,	/* peers on loopback, which are spliced */
+	REACH_ALL6	= 1 << 2,
+	REACH_LO6	= 1 << 3,
+	REACH_FULL	= REACH_ALL4 | REACH_LO4 | REACH_ALL6 | REACH_LO6,
+	REACH_LO	= REACH_LO4 | REACH_LO6,
+	REACH_UDP_SHIFT	= 4,
+};
+
+/* Sockets of a port: one as the rule says, and one of either family for when only a part of
+ * that would be answered
+ */
+enum { SLOT_RULE, SLOT_V4, SLOT_V6, SLOTS };
+
+enum slot_state {
+	SLOT_NONE,
+	SLOT_PARKED,			/* refuses, TCP */
+	SLOT_ON,			/* where the rule says */
+	SLOT_ON_LO,			/* at 127.0.0.1 or ::1 only */
+};
+
+struct listen_port {
+	int32_t fd[SLOTS];		/* plus 1; 0: none */
+	uint8_t state[SLOTS];		/* enum slot_state, as it is */
+	bool failed;			/* not all could be had, which was said */
+};
+
+/* How a namespace is reached from the other one */
+struct reach_ctx {
+	bool remote[IPVERS];		/* there is a way for peers that are not on loopback */
+	bool lo_to_lo[IPVERS];		/* loopback's peers get to loopback ... */
+	bool lo_to_own[IPVERS];		/* ... and to @own */
+	struct addr own[IPVERS];	/* address that the others are sent to */
+	struct addr own_ll;		/* likewise, IPv6 peers on the link */
+};
+
+/* Who reaches a service at @sk */
+uint8_t listen_reach(const struct reach_ctx *c, const struct scan_sock *sk);
+
+/* What there should be for a port of rule @r of which @reach is answered */
+void listen_plan(const struct fwd_rule *r, uint8_t reach, uint8_t state[SLOTS]);
+
+/* Where the socket of a slot is bound */
+struct sock_place listen_place(const struct fwd_rule *r, uint16_t port, int slot,
+			       enum slot_state st);
+
+struct listen_table {
+	enum listen_dir dir;
+	struct fwd_table rules;
+	uint32_t base[FWD_RULES_MAX + 1];	/* of the rule's first port in ports[] */
+	struct scan scan;		/* of the namespace that services are in */
+	bool scanned, scan_udp;
+	uint64_t counts;		/* numbers of sockets, hashed ... */
+	uint64_t full_at;		/* ms: don't rely on them any longer */
+	uint64_t sum;			/* of what was found last, hashed */
+	unsigned failed;		/* ports that could not be had */
+	struct listen_port ports[FWD_PORTS_MAX];
+};
+
+struct listeners {
+	struct listen_table table[LISTEN_DIRS];
+	struct timer timer;
+	uint64_t took, cost;		/* ns: the last look, and smoothed */
+	uint64_t retry_at;		/* ms, for ports that could not be had */
+	int spare;			/* a descriptor for when there is none, or -1 */
+	int weak_max;			/* descriptors that "best effort" may take */
+	bool started, running;		/* sockets may listen; nothing is fatal any more */
+	bool retry;			/* ... those that could not be had */
+	bool full;			/* no descriptors for "best effort" any more */
+	bool paused;
+	uint8_t map[UINT16_MAX + 1];	/* REACH_* of each port, as scanned */
+};
+
+/* A socket that somebody came to */
+struct listen_at {
+	const struct fwd_rule *rule;
+	struct listen_table *table;
+	int fd;
+	uint16_t port;
+};
+
+/* Stop to take connections for a moment: there is no way to take them */
+void listen_pause(struct worker *w);
+
+/* A descriptor to be closed when there is none left */
+void listen_spare(struct listeners *l);
+
+/* Tags of sockets: which one is meant, or false */
+union tag listen_tag(const struct listen_table *t, uint32_t index, int slot);
+bool listen_find(struct listeners *l, union tag tag, struct listen_at *at);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sock_listen.h - sockets that wait for peers: bind, listen, park, accept
+ *
+ * A TCP socket that is bound but does not listen is parked: its port is taken, and
+ * the kernel refuses connections to it.
+ */
+#ifndef SOCK_LISTEN_H
+#define SOCK_LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+
+/* Where to wait */
+struct sock_place {
+	struct side at;
+	const char *ifname;		/* device, or "" */
+	uint8_t proto;			/* IPPROTO_TCP or IPPROTO_UDP */
+	bool dual;			/* at "::", IPv4 as well */
+	bool freebind;			/* the address may not be there yet */
+	bool shared;			/* TCP: in spite of a parked socket of ours */
+};
+
+/* Have a socket use the device @ifname only: 0 or -errno */
+int sock_device(int fd, const char *ifname);
+
+/* A bound socket; TCP: parked. Descriptor or -errno. While it is there nobody else can
+ * bind to the same place, whatever options they set.
+ */
+int sock_listen_open(const struct sock_place *p);
+
+/* TCP: have a parked socket listen, 0 or -errno; and park it, which resets
+ * connections that were not accepted yet
+ */
+int sock_listen_start(int fd);
+void sock_listen_park(int fd);
+
+/* May others, with SO_REUSEADDR, bind to a parked or UDP socket's place? Not unless we
+ * are about to do so ourselves.
+ */
+void sock_listen_share(int fd, bool on);
+
+/* A connection, non-blocking and close-on-exec: descriptor or -errno */
+int sock_accept(int fd, struct side *peer);
+
+/* A datagram that came to a UDP socket of sock_listen_open() */
+struct sock_arrival {
+	struct side peer;
+	struct addr to;			/* where it was sent */
+	unsigned ifindex;		/* where it came in */
+	size_t len;
+};
+
+/* Take one, payload to @buf: 0 or -errno */
+int sock_listen_recv(int fd, void *buf, size_t size, struct sock_arrival *a);
+
+/* Make @fd, a new UDP socket, the one for what @a->peer sends to @at from now on, a place
+ * at which @listener waits: 0 or -errno
+ */
+int sock_listen_split(int fd, int listener, const struct sock_place *p,
+		      const struct sock_arrival *a);
+
+#endif
