@@ -92,7 +92,10 @@ static int connect_to(struct worker *w, const struct side *remote)
 
 	if (fd < 0)
 		return fd;
-	rc = sock_bind_outbound(w->cf, fd, v, 0);
+	/* A device does not lead to the loopback */
+	rc = addr_is_loopback(&remote->addr) ? 0 : sock_bind_outbound(w->cf, fd, v, 0);
+	if (!rc)
+		rc = sock_opt(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	if (!rc)
 		rc = sock_connect(fd, remote, w->cf->net[V6].template_index);
 	if (rc < 0) {
@@ -106,13 +109,12 @@ static int connect_to(struct worker *w, const struct side *remote)
 static void init_send(struct worker *w, struct tcp *t)
 {
 	t->iss = initial_seq(w, t);
-	t->snd_una = t->snd_nxt = t->snd_max = t->snd_wl2 = t->iss;
+	t->snd_una = t->snd_nxt = t->snd_max = t->snd_wl2 = t->recover = t->iss;
 	t->head = t->peeked = t->iss + 1;
 	t->cwnd = t->ssthresh = UINT32_MAX;
 }
 
-/* What a SYN or SYN-ACK of the guest says */
-static void take_syn(struct worker *w, struct tcp *t, const struct pkt *p)
+void tcp_take_syn(struct worker *w, struct tcp *t, const struct pkt *p)
 {
 	t->rcv_nxt = t->rcv_acked = t->sent = t->rcv_edge = p->tcp.seq + 1;
 	t->snd_wnd = p->tcp.wnd;
@@ -123,9 +125,9 @@ static void take_syn(struct worker *w, struct tcp *t, const struct pkt *p)
 
 void tcp_take_synack(struct worker *w, struct tcp *t, const struct pkt *p)
 {
-	take_syn(w, t, p);
+	tcp_take_syn(w, t, p);
 	t->rcv_edge = t->rcv_told = t->rcv_nxt + 65535;
-	t->snd_una = t->snd_wl2 = p->tcp.ack;
+	t->snd_una = t->snd_nxt = t->snd_wl2 = p->tcp.ack;
 	tcp_timers_acked(w, t, true);
 	tcp_event(w, t, TE_GUEST_SYNACK);
 }
@@ -136,7 +138,7 @@ static void start(struct worker *w, struct tcp *t, enum tcp_event ev)
 	flow_hash(w, &t->f);
 	tcp_timers_opened(w, t);
 	tcp_event(w, t, ev);
-	if (loop_add(&w->loop, t->f.fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	if (loop_add(&w->loop, t->f.fd, TCP_SOCK_EVENTS,
 		     flow_tag(w, &t->f, EV_TCP)) < 0)
 		tcp_event(w, t, TE_GIVE_UP);
 }
@@ -153,6 +155,8 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 		return;
 	}
 	fd = connect_to(w, &remote);
+	if (fd < 0)
+		flow_refused(w, FLOW_TCP, &p->src, &p->dst, fd);
 	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
 		w->stats.drop[DROP_FLOWS]++;	/* the guest tries again */
 		return;
@@ -163,6 +167,7 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 	}
 	t = tcp_of(flow_new(w, FLOW_TCP, IPPROTO_TCP));
 	if (!t) {
+		flow_refused(w, FLOW_TCP, &p->src, &p->dst, ENOSPC);
 		w->stats.drop[DROP_FLOWS]++;
 		close(fd);
 		return;
@@ -173,7 +178,7 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 	t->f.guest = p->src;
 	t->f.seen = p->dst;
 	init_send(w, t);
-	take_syn(w, t, p);
+	tcp_take_syn(w, t, p);
 	start(w, t, TE_GUEST_SYN);
 }
 
@@ -201,9 +206,11 @@ void tcp_open_from_sock(struct worker *w, int fd, const struct side *remote,
 		tcp_flow_close(w, old);
 	t = tcp_of(flow_new(w, FLOW_TCP, IPPROTO_TCP));
 	if (!t) {
+		flow_refused(w, FLOW_TCP, remote, &guest, ENOSPC);
 		refuse(w, fd);
 		return;
 	}
+	sock_opt(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	t->f.fd = fd;
 	t->f.remote = *remote;
 	t->f.guest = guest;
@@ -216,13 +223,20 @@ void tcp_open_from_sock(struct worker *w, int fd, const struct side *remote,
 		flow_dirty(w, &t->f);
 }
 
-static void trace(const struct tcp *t, enum tcp_event ev, enum tcp_state next)
+/* Each step, or with less than --trace those that went wrong */
+static void trace(struct worker *w, const struct tcp *t, enum tcp_event ev,
+		  const struct tcp_step *s)
 {
 	char buf[FLOW_STRLEN];
 
 	if (log_on(LOG_TRC))
 		log_trace("%s: %s, %s -> %s", flow_str(&t->f, buf), tcp_event_name(ev),
-			  tcp_state_name(t->state), tcp_state_name(next));
+			  tcp_state_name(t->state), tcp_state_name(s->next));
+	else if (log_on(LOG_DBG) && s->todo & DO_RST && s->todo & DO_SOCK_RST)
+		log_limited(&w->log_tokens, w->now, LOG_DBG,
+			    "%s is reset on both sides: %s in state %s",
+			    flow_str(&t->f, buf), tcp_event_name(ev),
+			    tcp_state_name(t->state));
 }
 
 /* Unread data would turn the FIN of close() into a reset */
@@ -265,7 +279,7 @@ void tcp_event(struct worker *w, struct tcp *t, enum tcp_event ev)
 {
 	struct tcp_step s = tcp_step(t->state, ev);
 
-	trace(t, ev, s.next);
+	trace(w, t, ev, &s);
 	t->state = s.next;
 	act(w, t, s.todo);
 }
@@ -282,8 +296,10 @@ void tcp_sock_event(struct worker *w, union tag tag, uint32_t events)
 		t->marks |= TM_CONNECTED;
 		t->want_out = false;
 	}
-	if (events & (EPOLLIN | EPOLLRDHUP))
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLPRI))
 		t->marks |= TM_READABLE;
+	if (events & EPOLLPRI)
+		t->urgent = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP))
 		t->marks |= TM_RDHUP;
 	if (events & EPOLLERR)

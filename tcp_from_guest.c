@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <sys/epoll.h>
 
 #include "chunk.h"
 #include "conf.h"
@@ -18,7 +17,10 @@
 #include "util.h"
 #include "worker.h"
 
-enum { FIRST_SMALL = 512 };	/* bytes that fit one segment anywhere */
+enum {
+	FIRST_SMALL	= 512,		/* bytes that fit one segment anywhere */
+	WINDOW_MAX	= 65535 << 14,	/* RFC 7323, 2.3 */
+};
 
 /* Bytes in order that a run of segments brought, still in the link's buffers */
 struct run {
@@ -127,18 +129,21 @@ static void acked_again(struct tcp *t, const struct pkt *p, bool wnd_same)
 	if (wnd_same && !p->data.left && !(p->tcp.flags & (TCP_FIN | TCP_SYN)) &&
 	    t->dupacks < UINT8_MAX)
 		t->dupacks++;
-	if (!t->recovering && (t->dupacks >= 3 || sack_bytes(&t->sack) > 2U * t->mss))
+	if (!t->recovering && seq_le(t->recover, t->snd_una) &&
+	    (t->dupacks >= 3 || sack_bytes(&t->sack) > 2U * t->mss))
 		enter_recovery(t);
 	if (t->recovering)
 		t->marks |= TM_RETRANSMIT;
 }
 
-/* Acknowledgement and window. False: it acknowledges what was never sent. */
+/* Acknowledgement and window. False: it acknowledges what was never sent, or
+ * so long ago that it is a guess (RFC 5961, 5.2).
+ */
 static bool take_ack(struct worker *w, struct tcp *t, const struct pkt *p)
 {
 	uint32_t ack = p->tcp.ack, wnd = t->snd_wnd;
 
-	if (seq_lt(t->snd_max, ack))
+	if (seq_lt(t->snd_max, ack) || seq_lt(ack, t->snd_una - WINDOW_MAX))
 		return false;
 	if (seq_lt(ack, t->snd_una))
 		return true;
@@ -166,6 +171,15 @@ static void take_early(struct worker *w, struct tcp *t, uint32_t seq, struct spa
 		w->stats.drop[DROP_POOL]++;
 }
 
+/* @seq is old: how many of the @len bytes from there on came before */
+static uint32_t note_old(struct tcp *t, uint32_t seq, uint32_t len)
+{
+	uint32_t old = MIN(t->rcv_nxt - seq, len);
+
+	t->dsack = (struct seq_range){ seq, seq + old };
+	return old;
+}
+
 /* The part of @p that is new and inside the window, to @r or to the chunks */
 static void take_data(struct worker *w, struct tcp *t, const struct pkt *p, struct run *r)
 {
@@ -174,9 +188,8 @@ static void take_data(struct worker *w, struct tcp *t, const struct pkt *p, stru
 	int n;
 
 	if (seq_lt(seq, t->rcv_nxt)) {
-		uint32_t old = MIN(t->rcv_nxt - seq, d.left);
+		uint32_t old = note_old(t, seq, d.left);
 
-		t->dsack = (struct seq_range){ seq, seq + old };
 		span_skip(&d, old);
 		seq += old;
 		t->marks |= TM_ACK_NOW;
@@ -203,10 +216,14 @@ static void take_data(struct worker *w, struct tcp *t, const struct pkt *p, stru
 		t->marks |= TM_ACK_NOW;
 }
 
+/* Has the guest's FIN been taken? Nothing follows it. */
+static bool at_end(const struct tcp *t)
+{
+	return t->state == TS_CLOSE_WAIT || t->state >= TS_CLOSING;
+}
+
 static void take_fin(struct tcp *t, const struct pkt *p)
 {
-	if (t->state == TS_CLOSE_WAIT || t->state >= TS_CLOSING)
-		return;
 	t->fin_seq = p->tcp.seq + p->data.left;
 	t->marks |= TM_GUEST_FIN;
 }
@@ -258,6 +275,8 @@ static bool opening(struct worker *w, struct tcp *t, const struct pkt *p)
 		take_rst(w, t, p);
 	else if (p->tcp.flags & TCP_SYN && p->tcp.seq + 1 == t->rcv_nxt)
 		tcp_event(w, t, TE_GUEST_SYN);
+	else if (p->tcp.flags & TCP_SYN && t->state == TS_CONNECTING)
+		tcp_take_syn(w, t, p);		/* given up, begun anew */
 	return true;
 }
 
@@ -274,8 +293,7 @@ static void segment(struct worker *w, struct tcp *t, const struct pkt *p, struct
 	if (!acceptable(t, p) || flags & TCP_SYN || !paws_ok(t, p)) {
 		w->stats.drop[DROP_SEQ] += !!p->data.left;
 		if (seq_lt(p->tcp.seq, t->rcv_nxt))
-			t->dsack = (struct seq_range){ p->tcp.seq,
-						       p->tcp.seq + p->data.left };
+			note_old(t, p->tcp.seq, p->data.left);
 		t->marks |= TM_ACK_NOW;		/* RFC 5961, 4: a challenge */
 		return;
 	}
@@ -292,9 +310,9 @@ static void segment(struct worker *w, struct tcp *t, const struct pkt *p, struct
 			return;
 		tcp_event(w, t, TE_GUEST_ACK_SYN);
 	}
-	if (p->data.left)
+	if (p->data.left && !at_end(t))
 		take_data(w, t, p, r);
-	if (flags & TCP_FIN)
+	if (flags & TCP_FIN && !at_end(t))
 		take_fin(t, p);
 	if (t->marks & TM_FIN && t->snd_una == t->eof_seq + 1 && t->state != TS_FIN_WAIT_2)
 		tcp_event(w, t, TE_GUEST_ACK_FIN);
@@ -330,6 +348,16 @@ static ssize_t send_iov(struct tcp *t, const struct iovec *iov, int n, uint32_t 
 	return sock_send(t->f.fd, iov, n);
 }
 
+/* What is parked may follow what just came (RFC 5681, 4.2) */
+static void close_hole(struct worker *w, struct tcp *t)
+{
+	uint32_t end = chunk_end(w->chunks, t->parked, t->rcv_nxt);
+
+	if (end != t->rcv_nxt)
+		t->marks |= TM_ACK_NOW;
+	t->rcv_nxt = end;
+}
+
 static void deliver(struct worker *w, struct tcp *t, const struct run *r)
 {
 	uint32_t start = t->rcv_nxt - r->len;
@@ -347,8 +375,8 @@ static void deliver(struct worker *w, struct tcp *t, const struct run *r)
 	}
 	if (rc < (ssize_t)r->len)
 		park(w, t, r, rc);
-	if (t->parked)			/* was this a hole in front of others? */
-		t->rcv_nxt = chunk_end(w->chunks, t->parked, t->rcv_nxt);
+	if (t->parked)
+		close_hole(w, t);
 }
 
 void tcp_flush(struct worker *w, struct tcp *t)
@@ -373,6 +401,8 @@ void tcp_flush(struct worker *w, struct tcp *t)
 	}
 	if (t->marks & TM_GUEST_FIN && t->fin_seq == t->rcv_nxt && t->sent == t->rcv_nxt) {
 		t->marks &= ~TM_GUEST_FIN;
+		if (t->rcv_edge == t->rcv_nxt)
+			t->rcv_edge++;		/* it takes no room */
 		t->rcv_nxt++;
 		t->sent++;
 		tcp_event(w, t, TE_GUEST_FIN);

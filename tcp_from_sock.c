@@ -9,7 +9,6 @@
 #include "tcp.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "chunk.h"
@@ -27,7 +26,8 @@ enum {
 	TTL		= 255,
 	OPTS_MAX	= 40,
 	CONSUME_BYTES	= 4096,		/* acknowledged bytes left in the socket ... */
-	CONSUME_ACKS	= 16,		/* ... for that many acknowledgements */
+	CONSUME_ACKS	= 16,		/* ... for that many acknowledgements ... */
+	CONSUME_EAGER	= 32,		/* ... but this many times none after a large read */
 	PEEKS_PLAIN	= 3,		/* receives without SO_PEEK_OFF */
 	WINDOW_FIRST	= 65535,	/* a SYN's window is not scaled */
 };
@@ -135,15 +135,21 @@ static void put_segment(struct worker *w, struct tcp *t, struct slot *s, uint32_
 	pkt_csum_l4(s, &l3, 16, w->link->caps & LINK_TX_CSUM);
 }
 
-/* What every segment with ACK means for our books */
-static void told(struct tcp *t)
+/* What every segment with ACK means for our books. Only one without data, that still
+ * follows, tells of holes.
+ */
+static void told(struct tcp *t, bool bare)
 {
+	bool more = t->marks & TM_DUPACK || t->dsack.start != t->dsack.end;
+
 	t->rcv_acked = t->rcv_nxt;
 	t->rcv_told = t->rcv_edge;
 	t->unacked = 0;
+	tcp_timers_ack_sent(t);
+	if (more && !bare)
+		return;
 	t->marks &= ~(TM_ACK_NOW | TM_DUPACK);
 	t->dsack = (struct seq_range){ 0, 0 };
-	tcp_timers_ack_sent(t);
 }
 
 static void advance(struct worker *w, struct tcp *t, uint32_t n)
@@ -174,7 +180,7 @@ static bool commit(struct worker *w, struct slot *s)
 	return ok;
 }
 
-/* A segment without data */
+/* A segment without data. One that the link does not take is lost like any other. */
 static bool send_bare(struct worker *w, struct tcp *t, uint32_t seq, uint8_t flags,
 		      const struct opts *o)
 {
@@ -183,7 +189,8 @@ static bool send_bare(struct worker *w, struct tcp *t, uint32_t seq, uint8_t fla
 	if (!reserve(w, t, &s, header_len(t, o->len), 0))
 		return false;
 	put_segment(w, t, &s, seq, flags, o);
-	return commit(w, &s);
+	commit(w, &s);
+	return true;
 }
 
 static void send_syn(struct worker *w, struct tcp *t)
@@ -197,7 +204,7 @@ static void send_syn(struct worker *w, struct tcp *t)
 	if (!send_bare(w, t, t->iss, flags, &o))
 		return;
 	t->marks &= ~TM_SYN;
-	told(t);
+	told(t, true);
 	t->snd_nxt = t->iss;
 	advance(w, t, 1);
 }
@@ -212,14 +219,17 @@ static void send_ack(struct worker *w, struct tcp *t)
 	for (i = 0; i < n; i++)
 		if (!send_bare(w, t, t->snd_nxt, TCP_ACK, &o))
 			return;
-	told(t);
+	told(t, true);
 }
 
 void tcp_send_rst(struct worker *w, struct tcp *t)
 {
 	struct opts o = { .len = 0 };
 
-	send_bare(w, t, t->snd_nxt, TCP_RST | TCP_ACK, &o);
+	/* The guest that has not answered yet sent nothing to acknowledge */
+	bool ack = t->f.from_guest || t->snd_una != t->iss;
+
+	send_bare(w, t, t->snd_nxt, ack ? TCP_RST | TCP_ACK : TCP_RST, &o);
 }
 
 void tcp_reject(struct worker *w, const struct pkt *p)
@@ -282,6 +292,8 @@ static ssize_t peek(struct worker *w, struct tcp *t, uint32_t seq, int n, size_t
 			w->scratch->iov, NELEM(w->scratch->iov));
 	if (got > 0)
 		t->peeked = seq + got;
+	if (got > CONSUME_BYTES || got == (ssize_t)room)
+		t->unread = CONSUME_EAGER;
 	return got;
 }
 
@@ -314,6 +326,9 @@ static void nothing_read(struct worker *w, struct tcp *t, ssize_t got)
 {
 	bool eof = !got || (got == -EAGAIN && t->marks & TM_RDHUP);
 
+	/* A mark may hide what follows until all before it is consumed */
+	if (t->urgent && got == -EAGAIN && !w->peek_off && t->snd_nxt != t->head)
+		return;
 	t->marks &= ~TM_READABLE;
 	if (eof && !(t->marks & TM_FIN))
 		tcp_event(w, t, TE_SOCK_EOF);
@@ -395,7 +410,7 @@ static void send_data(struct worker *w, struct tcp *t)
 		nothing_read(w, t, got);
 		return;
 	}
-	if (got < (ssize_t)room) {
+	if (got < (ssize_t)room && !t->urgent) {
 		t->marks &= ~TM_READABLE;
 		if (t->marks & TM_RDHUP && !(t->marks & TM_FIN))
 			tcp_event(w, t, TE_SOCK_EOF);
@@ -404,14 +419,15 @@ static void send_data(struct worker *w, struct tcp *t)
 	}
 	used = put_frames(w, t, t->snd_nxt, got, per);
 	sent = w->link->ops->tx_commit(w->link, s, used, n);
+	sent = MAX(sent, 0);
 	if (sent < used) {
-		w->stats.drop[DROP_LINK] += used - MAX(sent, 0);
+		w->stats.drop[DROP_LINK] += used - sent;
 		t->marks |= TM_READABLE;
 	}
-	w->stats.tx_frames += MAX(sent, 0);
+	w->stats.tx_frames += sent;
 	advance(w, t, sent_bytes(t, s, sent));
 	if (sent > 0)
-		told(t);
+		told(t, false);
 }
 
 /* The next hole to fill in this recovery */
@@ -422,11 +438,11 @@ static bool next_hole(const struct tcp *t, uint32_t *start, uint32_t *end)
 	if (t->sack.r[0].start != t->sack.r[0].end)
 		return sack_hole(&t->sack, from, start, end);
 	*start = from;
-	*end = from + t->mss;
-	return from == t->snd_una;
+	*end = from + MIN(t->mss, t->snd_max - from);
+	return from == t->snd_una && from != t->snd_max;
 }
 
-/* Fast retransmission: one frame a hole and turn, more of a wide one in the next */
+/* Fast retransmission: all holes at once, each once in a recovery */
 static void fill_holes(struct worker *w, struct tcp *t)
 {
 	size_t per = frame_payload(w, t);
@@ -448,9 +464,10 @@ static void fill_holes(struct worker *w, struct tcp *t)
 		put_frames(w, t, start, got, per);
 		if (!commit(w, s))
 			return;
-		told(t);
+		told(t, false);
 		w->stats.tcp_retrans++;
 		t->rexmit = start + got;
+		t->rtt_start = 0;	/* Karn's algorithm */
 	}
 }
 
@@ -466,19 +483,24 @@ static void open_window(struct worker *w, struct tcp *t)
 		return;
 	room = sock_room(t->f.fd, &writable);
 	if (!writable) {	/* ask for the event, lets the kernel grow the buffer */
-		loop_mod(&w->loop, t->f.fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		loop_mod(&w->loop, t->f.fd, TCP_SOCK_EVENTS,
 			 flow_tag(w, &t->f, EV_TCP));
 		t->want_out = true;
 	}
 	room = room > pending ? room - pending : 0;
 	room -= room / 16;
 	t->room = MIN(room, t->ws ? 65535U << TCP_WSCALE : 65535U);
-	if (seq_lt(t->rcv_edge, t->rcv_nxt + t->room) && t->room >= MIN(t->mss, 4096))
+	if (seq_lt(t->rcv_edge, t->rcv_nxt + t->room) &&
+	    (writable || t->room >= MIN(t->mss, 4096)))
 		t->rcv_edge = t->rcv_nxt + t->room;
 	if (t->rcv_edge - t->rcv_told > t->room / 4)
 		t->marks |= TM_ACK_NOW;
 }
 
+/* A few bytes may stay for a while, to save system calls. Not those at the end of a large
+ * read: the kernel goes on to charge all of the buffer they lie in, and the
+ * window of the socket could stay closed for ever.
+ */
 void tcp_consume(struct worker *w, struct tcp *t, bool all)
 {
 	uint32_t end = t->snd_una, n;
@@ -488,25 +510,30 @@ void tcp_consume(struct worker *w, struct tcp *t, bool all)
 	n = end - t->head;
 	if ((int32_t)n <= 0)
 		return;
-	t->unread++;
-	if (!all && w->peek_off && n < CONSUME_BYTES && t->unread < CONSUME_ACKS)
+	if (!all && w->peek_off && n < CONSUME_BYTES && t->unread < CONSUME_ACKS) {
+		t->unread++;
 		return;
-	t->unread = 0;
+	}
 	if (sock_discard(t->f.fd, n))
 		return;			/* the error comes as an event, too */
 	t->head = end;
 	if (seq_lt(t->peeked, t->head))
 		t->peeked = t->head;
+	if (t->unread <= CONSUME_ACKS)
+		t->unread = 0;
+	else if (t->peeked == t->head)
+		t->unread--;
 }
 
 void tcp_output(struct worker *w, struct tcp *t)
 {
 	struct opts o;
 
-	if (t->marks & TM_SYN)
-		send_syn(w, t);
-	if (t->state != TS_CLOSED && t->state < TS_ESTABLISHED)
+	if (t->state != TS_CLOSED && t->state < TS_ESTABLISHED) {
+		if (t->marks & TM_SYN)
+			send_syn(w, t);
 		return;
+	}
 	if (t->state == TS_CLOSED) {		/* the last word */
 		send_ack(w, t);
 		return;
@@ -522,7 +549,7 @@ void tcp_output(struct worker *w, struct tcp *t)
 	if (t->marks & TM_FIN && t->snd_nxt == t->eof_seq) {
 		put_options(w, t, &o);
 		if (send_bare(w, t, t->snd_nxt, TCP_FIN | TCP_ACK, &o)) {
-			told(t);
+			told(t, false);
 			advance(w, t, 1);
 		}
 	}

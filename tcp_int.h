@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 #include "flow.h"
 #include "pkt.h"
@@ -43,6 +44,9 @@ enum {
 	TM_PROBE	= 1 << 10,	/* one byte into a closed window */
 };
 
+/* What a flow's socket is watched for */
+#define TCP_SOCK_EVENTS	(EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET)
+
 struct tcp {
 	struct flow f;
 
@@ -53,10 +57,11 @@ struct tcp {
 	bool want_out;			/* EPOLLOUT will come */
 	bool nodelay, peek_off;		/* options set on the socket */
 	bool talked;			/* the guest has sent data */
+	bool urgent;			/* receives may stop short at marks (RFC 6093) */
 	uint8_t retries;		/* timeouts in a row */
 	uint8_t dupacks;
 	uint8_t unacked;		/* segments since our last ACK */
-	uint8_t unread;			/* acknowledgements not consumed yet */
+	uint8_t unread;			/* acknowledgements not consumed yet, or CONSUME_EAGER */
 	uint8_t peeks;			/* receives so far, up to a few */
 	bool recovering;		/* fast recovery up to @recover */
 	uint16_t mss;			/* payload of one segment to the guest */
@@ -107,7 +112,10 @@ static inline struct tcp *tcp_of(struct flow *f)
 /* tcp.c: feed the state table, do what it says */
 void tcp_event(struct worker *w, struct tcp *t, enum tcp_event ev);
 
-/* tcp.c: the guest's SYN-ACK: take its options and numbers over */
+/* tcp.c: options and numbers of the guest's SYN or SYN-ACK, which may still change */
+void tcp_take_syn(struct worker *w, struct tcp *t, const struct pkt *p);
+
+/* tcp.c: the guest's SYN-ACK */
 void tcp_take_synack(struct worker *w, struct tcp *t, const struct pkt *p);
 
 /* tcp.c: a SYN that belongs to no flow */

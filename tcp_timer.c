@@ -43,7 +43,7 @@ void tcp_timers_opened(struct worker *w, struct tcp *t)
 /* Data, SYN or FIN went to the guest: expect an ACK */
 void tcp_timers_sent(struct worker *w, struct tcp *t)
 {
-	if (!t->rtt_start && !t->retries) {
+	if (!t->rtt_start && !t->retries && t->snd_nxt == t->snd_max) {
 		t->rtt_start = (uint32_t)w->now | 1;
 		t->rtt_seq = t->snd_nxt;
 	}
@@ -113,26 +113,38 @@ static void retransmit_all(struct worker *w, struct tcp *t)
 	uint32_t flight = t->snd_max - t->snd_una;
 
 	w->stats.tcp_timeouts++;
-	t->ssthresh = MAX(flight / 2, 2U * t->mss);
-	t->cwnd = t->mss;
 	t->snd_nxt = t->snd_una;
+	if (t->state < TS_ESTABLISHED) {
+		t->marks |= TM_SYN;
+		return;
+	}
+	if (t->snd_wnd) {		/* else it was a probe */
+		t->ssthresh = MAX(flight / 2, 2U * t->mss);
+		t->cwnd = t->mss;
+	}
 	t->sack = (struct sack){ 0 };
 	t->recovering = false;
+	t->recover = t->snd_max;	/* copies in flight are no sign of a new loss */
+	t->dupacks = 0;
 	t->marks |= TM_READABLE;
-	if (t->state == TS_SYN_RECEIVED || t->state == TS_SYN_SENT)
-		t->marks |= TM_SYN;
 }
 
 static void rto_expired(struct worker *w, struct tcp *t)
 {
+	if (w->link_stuck) {		/* it says nothing about the guest */
+		t->rto_at = w->now + t->rto;
+		return;
+	}
 	t->rto_at = 0;
 	t->rtt_start = 0;		/* Karn: don't time what is sent twice */
 	if (t->retries >= RETRIES_MAX) {
 		tcp_event(w, t, TE_GIVE_UP);
 		return;
 	}
-	if (t->snd_una == t->snd_max && t->snd_wnd)
-		return;			/* the window opened meanwhile */
+	if (t->snd_una == t->snd_max && t->snd_wnd) {
+		flow_dirty(w, &t->f);	/* the window opened, or the link did not send */
+		return;
+	}
 	t->rto = MIN(t->rto * 2, RTO_MAX);
 	if (t->snd_una != t->snd_max) {
 		t->retries++;
