@@ -86,6 +86,18 @@ static inline bool addr_is_loopback(const struct addr *a)
 	return !a->w[0] && !a->w[1] && !a->w[2] && a->w[3] == htonl(1);
 }
 
+/* 0.0.0.0 (mapped) or "::" */
+static inline struct addr addr_any(enum ipver v)
+{
+	return v == V4 ? addr_v4(INADDR_ANY) : (struct addr){ 0 };
+}
+
+/* 127.0.0.1 or ::1 */
+static inline struct addr addr_loopback(enum ipver v)
+{
+	return v == V4 ? addr_v4(htonl(INADDR_LOOPBACK)) : addr_v6(&in6addr_loopback);
+}
+
 static inline bool addr_is_multicast(const struct addr *a)
 {
 	return addr_is4(a) ? (a->b[12] & 0xf0) == 0xe0 : a->b[0] == 0xff;

@@ -24,6 +24,7 @@
 #include "conf.h"
 #include "conf_int.h"
 #include "conf_opt.h"
+#include "link_pcap.h"
 #include "log.h"
 #include "util.h"
 
@@ -183,7 +184,7 @@ static int read_options(struct conf_parse *p, int argc, char **argv, bool late)
 	}
 	if (s.why[0]) {
 		log_err("%s", s.why);
-		conf_usage(STDERR_FILENO, p->who);
+		conf_hint(STDERR_FILENO, p->who);
 		exit(1);
 	}
 	return s.i;
@@ -209,7 +210,7 @@ static void set_defaults(struct conf *cf, unsigned who)
 
 	memset(cf, 0, sizeof(*cf));
 	cf->mode = who == PASTA ? MODE_PASTA : MODE_PASST;
-	cf->pid_fd = cf->fd = -1;
+	cf->pid_fd = cf->pcap_fd = cf->fd = -1;
 	cf->log_size = LOG_SIZE;
 	cf->mtu = MTU_DEFAULT;
 	memcpy(cf->our_mac, mac, sizeof(mac));
@@ -418,21 +419,42 @@ void conf_parse(struct conf *cf, int argc, char **argv)
 	add_default_ports(&p);
 }
 
+static int open_pid(const char *path)
+{
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Open the file that @what needs, if there is one: descriptor or -1. If it is new, nothing
+ * of it is left should the start fail.
+ */
+static int open_file(const char *what, const char *path, int (*fn)(const char *path))
+{
+	bool created = access(path, F_OK);
+	int fd;
+
+	if (!path[0])
+		return -1;
+	fd = fn(path);
+	if (fd < 0)
+		die_errno(fd, "Can't open %s file %s", what, path);
+	if (created)
+		die_unlink(path);
+	return fd;
+}
+
 void conf_open(struct conf *cf)
 {
 	int rc;
 
-	if (cf->pid_file[0]) {
-		cf->pid_fd = open(cf->pid_file, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC,
-				  0600);
-		if (cf->pid_fd < 0)
-			die_errno(errno, "Can't open PID file %s", cf->pid_file);
-	}
 	if (!cf->log_file[0]) {
 		log_open_syslog();
-		return;
+	} else {
+		rc = log_open_file(cf->log_file, cf->log_size);
+		if (rc)
+			die_errno(rc, "Can't open log file %s", cf->log_file);
 	}
-	rc = log_open_file(cf->log_file, cf->log_size);
-	if (rc)
-		die_errno(rc, "Can't open log file %s", cf->log_file);
+	cf->pid_fd = open_file("PID", cf->pid_file, open_pid);
+	cf->pcap_fd = open_file("capture", cf->pcap, link_pcap_open);
 }

@@ -69,6 +69,7 @@ struct conf {
 	char log_file[PATH_MAX];
 	size_t log_size;
 	char pcap[PATH_MAX];
+	int pcap_fd;			/* or -1 */
 	unsigned stats_interval;	/* s, 0: off */
 	bool runas_set;
 	uid_t uid;

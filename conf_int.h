@@ -57,8 +57,11 @@ const struct opt *conf_table(size_t *n);
 _Noreturn void conf_bad(const struct opt *o, const char *arg, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Usage of all options to descriptor @fd, version to standard output */
+/* Usage with all options, or with where to find them, to descriptor @fd; version to
+ * standard output
+ */
 void conf_usage(int fd, unsigned who);
+void conf_hint(int fd, unsigned who);
 void conf_version(unsigned who);
 
 /* Ids of USER: "UID", "UID:GID", "LOGIN" or "LOGIN:GROUP". NULL, or what is wrong. */

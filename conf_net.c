@@ -212,6 +212,7 @@ void conf_set_dns(struct conf_parse *p, const struct opt *o, const char *arg)
 
 void conf_set_search(struct conf_parse *p, const struct opt *o, const char *arg)
 {
+	const char *all = arg;
 	struct conf *cf = p->cf;
 	size_t len;
 
@@ -225,10 +226,10 @@ void conf_set_search(struct conf_parse *p, const struct opt *o, const char *arg)
 		if (!len)
 			continue;
 		if (len >= NAME_LEN_MAX)
-			conf_bad(o, arg, "names have up to %d characters",
+			conf_bad(o, all, "names have up to %d characters",
 				 NAME_LEN_MAX - 1);
 		if (cf->search_count == CONF_SEARCH_MAX)
-			conf_bad(o, arg, "there may be %d domains", CONF_SEARCH_MAX);
+			conf_bad(o, all, "there may be %d domains", CONF_SEARCH_MAX);
 		memcpy(cf->search[cf->search_count], arg, len);
 		cf->search[cf->search_count++][len] = '\0';
 	}

@@ -18,7 +18,7 @@ struct resolv;
  */
 void conf_parse(struct conf *cf, int argc, char **argv);
 
-/* Open the PID file, and the log file or the system's log, as the user who
+/* Open the log file or the system's log, PID and capture file, as the user who
  * started us
  */
 void conf_open(struct conf *cf);

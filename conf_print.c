@@ -66,23 +66,33 @@ static void print_options(int fd, const char *title, unsigned who)
 			print_option(fd, &t[i]);
 }
 
-void conf_usage(int fd, unsigned who)
+static void print_synopsis(int fd, unsigned who)
 {
 	if (who == PASTA)
 		dprintf(fd, "Usage: pasta [OPTION]... [COMMAND [ARG]...]\n"
 			    "       pasta [OPTION]... PID\n"
-			    "       pasta [OPTION]... --netns PATH|NAME\n\n"
-			    "Run COMMAND, or a login shell, in a new network "
-			    "namespace that is connected like\n"
-			    "the host, or connect a namespace that is there "
-			    "already.\n");
+			    "       pasta [OPTION]... --netns PATH|NAME\n");
 	else
-		dprintf(fd, "Usage: passt [OPTION]...\n\n"
-			    "Connect a virtual machine like the host, through a "
-			    "UNIX socket.\n");
+		dprintf(fd, "Usage: passt [OPTION]...\n");
+}
+
+void conf_usage(int fd, unsigned who)
+{
+	print_synopsis(fd, who);
+	dprintf(fd, who == PASTA ?
+		"\nRun COMMAND, or a login shell, in a new network namespace that is "
+		"connected like\nthe host, or connect a namespace that is there "
+		"already.\n" :
+		"\nConnect a virtual machine like the host, through a UNIX socket.\n");
 	print_options(fd, "Options", ANY);
 	print_options(fd, "Options of passt only", PASST);
 	print_options(fd, "Options of pasta only", PASTA);
+}
+
+void conf_hint(int fd, unsigned who)
+{
+	print_synopsis(fd, who);
+	dprintf(fd, "All options: %s --help\n", who == PASTA ? "pasta" : "passt");
 }
 
 void conf_version(unsigned who)

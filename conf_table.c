@@ -87,6 +87,29 @@ static void set_log_size(struct conf_parse *p, const struct opt *o, const char *
 	p->cf->log_size = (size_t)size;
 }
 
+/* To standard error, which is there in the foreground only: that must have been said */
+static void set_stats(struct conf_parse *p, const struct opt *o, const char *arg)
+{
+	uint64_t s;
+
+	if (parse_num(arg, 86400, &s) || !s)
+		conf_bad(o, arg, "must be a number of seconds, 1 to 86400");
+	if (!p->cf->foreground)
+		die("--stats needs --foreground before it");
+	p->cf->stats_interval = (unsigned)s;
+}
+
+enum { BUSY_POLL_MAX = 10000 };		/* us */
+
+static void set_busy_poll(struct conf_parse *p, const struct opt *o, const char *arg)
+{
+	uint64_t us;
+
+	if (parse_num(arg, BUSY_POLL_MAX, &us))
+		conf_bad(o, arg, "must be a number of microseconds, 0 to %d", BUSY_POLL_MAX);
+	p->cf->busy_poll = (unsigned)us;
+}
+
 static void set_runas(struct conf_parse *p, const struct opt *o, const char *arg)
 {
 	const char *why = conf_user(arg, &p->cf->uid, &p->cf->gid);
@@ -196,6 +219,7 @@ enum {
 	OUT_ADDR = NO_ANY | NO_LOOPBACK6 | NO_MULTICAST | NO_BROADCAST | NO_COMPAT,
 };
 
+
 #define CF(member)	offsetof(struct conf, member)
 #define NET(member)	offsetof(struct net_conf, member)
 
@@ -217,6 +241,10 @@ static const struct opt table[] = {
 	{ "log-size", 0, ANY, "BYTES",
 	  "Cut the log file when it is larger; default: 1048576",
 	  set_log_size, 0, 0, 0 },
+	{ "stats", 0, ANY, "SECONDS",
+	  "Print counters that often, if there is something to count; --foreground "
+	  "must come first; default: off",
+	  set_stats, 0, 0, 0 },
 	{ "runas", 0, ANY, "USER",
 	  "Run as UID, UID:GID, LOGIN or LOGIN:GROUP; default: who "
 	  "started it, but nobody if that is root",
@@ -225,6 +253,10 @@ static const struct opt table[] = {
 	  "Where pivot_root can't work (initramfs), use chroot; "
 	  "default: off",
 	  set_flag, CF(chroot_fallback), 0, 0 },
+	{ "busy-poll", 0, ANY, "USEC",
+	  "While events come that often, look for the next one that long before "
+	  "sleeping: less latency, more load; default: 0, off",
+	  set_busy_poll, 0, 0, 0 },
 	{ "pid", 'P', ANY, "FILE", "Write the process ID to FILE; default: none",
 	  set_path, CF(pid_file), 0, 0 },
 	{ "pcap", 'p', ANY, "FILE", "Capture the guest's traffic to FILE; default: none",
@@ -238,7 +270,7 @@ static const struct opt table[] = {
 	  show_version, 0, 0, 0 },
 
 	/* Addresses */
-	{ "mtu", 'm', ANY, "BYTES", "MTU of the guest, 0: don't announce; default: 65520",
+	{ "mtu", 'm', ANY, "BYTES", "MTU of the guest, not announced if 0; default: 65520",
 	  conf_set_mtu, 0, 0, 0 },
 	{ "address", 'a', ANY, "ADDR[/PLEN]",
 	  "Address of the guest, one for each family; default: the "
@@ -256,7 +288,7 @@ static const struct opt table[] = {
 	  "Router of the guest, one for each family; default: the "
 	  "host's",
 	  conf_set_gateway, NET(gw), GUEST_ADDR, 0 },
-	{ "interface", 'i', ANY, "NAME",
+	{ "interface", 'i', ANY, "IFNAME",
 	  "Take addresses and routes from this interface; default: "
 	  "the first one with a default route",
 	  conf_set_template, CF(net[V4].template_if), 0, 0 },
@@ -264,10 +296,10 @@ static const struct opt table[] = {
 	  "Source address of connections from the guest, one for "
 	  "each family; default: the system's choice",
 	  conf_set_addr, NET(outbound), OUT_ADDR, 0 },
-	{ "outbound-if4", 0, ANY, "NAME",
+	{ "outbound-if4", 0, ANY, "IFNAME",
 	  "Bind IPv4 sockets to this interface; default: none",
 	  conf_set_ifname, CF(net[V4].outbound_if), 0, 0 },
-	{ "outbound-if6", 0, ANY, "NAME",
+	{ "outbound-if6", 0, ANY, "IFNAME",
 	  "Bind IPv6 sockets to this interface; default: none",
 	  conf_set_ifname, CF(net[V6].outbound_if), 0, 0 },
 	{ "map-host-loopback", 0, ANY, "ADDR",
@@ -322,11 +354,11 @@ static const struct opt table[] = {
 	  set_flag, CF(no_ra), 0, 0 },
 	{ "dhcp-opt", 0, ANY, "CODE:VALUE",
 	  "Add an option to DHCP messages, or replace one; VALUE by "
-	  "type of the option, or 0x and hexadecimal digits",
+	  "type of the option, or 0x and hexadecimal digits; default: none",
 	  conf_set_raw, RAW_DHCP, 0, 0 },
-	{ "dhcpv6-opt", 0, ANY, "CODE:VALUE", "The same for DHCPv6",
+	{ "dhcpv6-opt", 0, ANY, "CODE:VALUE", "The same for DHCPv6; default: none",
 	  conf_set_raw, RAW_DHCPV6, 0, 0 },
-	{ "ra-opt", 0, ANY, "CODE:VALUE", "The same for router advertisements",
+	{ "ra-opt", 0, ANY, "CODE:VALUE", "The same for router advertisements; default: none",
 	  conf_set_raw, RAW_RA, 0, 0 },
 	{ "freebind", 0, ANY, NULL,
 	  "Listen on addresses that don't exist yet; default: off",
@@ -340,7 +372,8 @@ static const struct opt table[] = {
 	  "FROM:TO, FROM:ADDR/TO, ~EXCLUDED, all, auto (what the "
 	  "other side listens on), separated by commas",
 	  conf_set_ports, TCP_IN, 0, true },
-	{ "udp-ports", 'u', ANY, "SPEC", "UDP ports to forward to the guest, likewise",
+	{ "udp-ports", 'u', ANY, "SPEC",
+	  "UDP ports to forward to the guest, likewise; default: as with --tcp-ports",
 	  conf_set_ports, UDP_IN, 0, true },
 
 	/* passt only */
@@ -383,7 +416,7 @@ static const struct opt table[] = {
 	  "Run the command without a PID namespace of its own; "
 	  "default: off",
 	  set_flag, CF(no_pidns), 0, 0 },
-	{ "ns-ifname", 'I', PASTA, "NAME",
+	{ "ns-ifname", 'I', PASTA, "IFNAME",
 	  "Interface in the namespace; default: named like the "
 	  "host's, else tap0",
 	  conf_set_ifname, CF(ifname), 0, 0 },
@@ -423,7 +456,6 @@ static const struct opt table[] = {
 
 	/* Known, not supported */
 	{ "conf-path", 'c', ANY, "PATH", NULL, not_supported, 0, 0, 0 },
-	{ "stats", 0, ANY, "SECONDS", NULL, not_supported, 0, 0, 0 },
 	{ "vhost-user", 0, ANY, NULL, NULL, not_supported, 0, 0, 0 },
 	{ "print-capabilities", 0, ANY, NULL, NULL, not_supported, 0, 0, 0 },
 	{ "repair-path", 0, ANY, "PATH", NULL, set_repair, 0, 0, 0 },

@@ -108,6 +108,13 @@ static void warn_ping(struct worker *w)
 		 "see net.ipv4.ping_group_range in icmp(7)");
 }
 
+void dgram_tune(const struct worker *w, int fd)
+{
+	sock_opt(fd, SOL_SOCKET, SO_RCVBUF, RCVBUF);	/* what the host allows, for bursts */
+	if (w->link->caps & LINK_TX_USO)
+		sock_dgram_gro(fd);	/* without it: one datagram at a time */
+}
+
 /* A socket like the flow's; -errno leaves it to the caller to close it */
 static int open_socket(struct worker *w, struct dgram *d, enum ev_kind kind)
 {
@@ -127,10 +134,8 @@ static int open_socket(struct worker *w, struct dgram *d, enum ev_kind kind)
 	rc = sock_dgram_setup(f->fd, ver_of(f));
 	if (!rc && udp && !d->any_peer)
 		rc = sock_opt(f->fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (udp)			/* as much as the host allows, for bursts */
-		sock_opt(f->fd, SOL_SOCKET, SO_RCVBUF, RCVBUF);
-	if (udp && w->link->caps & LINK_TX_USO)
-		sock_dgram_gro(f->fd);	/* without it: one datagram at a time */
+	if (udp)
+		dgram_tune(w, f->fd);
 	if (!rc)
 		rc = bind_port(w, d);
 	if (!rc)
@@ -153,7 +158,7 @@ static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 		return rc;
 	d = dgram_of(flow_new(w, type, p->proto));
 	if (!d)
-		return -ENFILE;
+		return -ENOSPC;
 
 	d->f.from_guest = true;
 	d->f.guest = p->src;
@@ -169,7 +174,6 @@ static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 		return rc;
 	}
 	flow_hash(w, &d->f);
-	w->stats.flows_opened++;
 	*out = d;
 	return 0;
 }
@@ -208,6 +212,7 @@ struct dgram *dgram_from_guest(struct worker *w, enum flow_type type,
 	rc = open_flow(w, type, p, &d);
 	if (!rc)
 		return d;
+	flow_refused(w, type, &p->src, &p->dst, rc);
 	w->stats.drop[refused(w, p, rc)] += n;
 	return NULL;
 }

@@ -54,6 +54,14 @@ void dgram_event(struct worker *w, union tag tag, uint32_t events);
  */
 int dgram_to_guest(struct worker *w, struct dgram *d);
 
+/* Send a datagram that was not received from the flow's socket: its payload lies in
+ * w->dgram->spill[0]
+ */
+void dgram_pass(struct worker *w, struct dgram *d, size_t len);
+
+/* Have @fd, a new UDP socket, take as much as there is, in trains */
+void dgram_tune(const struct worker *w, int fd);
+
 void dgram_close(struct worker *w, struct dgram *d);
 
 static inline bool dgram_is_udp(const struct dgram *d)

@@ -313,6 +313,18 @@ static void pass_on(struct worker *w, const struct dgram *d, const struct batch 
 		send_kept(w, &x->cuts[j]);
 }
 
+void dgram_pass(struct worker *w, struct dgram *d, size_t len)
+{
+	struct dgram_state *x = w->dgram;
+	struct batch b = { .peer = d->f.seen };
+
+	x->mm[0].msg_len = len;
+	x->mm[0].msg_hdr = (struct msghdr){ .msg_iovlen = 1 };
+	x->meta[0] = (struct sock_meta){ 0 };
+	keep(w, d, &b, 0);
+	send_kept(w, &x->cuts[0]);
+}
+
 /* The next batch will be like this one: as many, and of the same size if all were */
 static void expect(const struct worker *w, struct dgram *d, const struct batch *b)
 {

@@ -11,11 +11,14 @@
  * or serves the slot's next flow, which then looks at its work once for nothing.
  * Called by the protocols and by tap.c.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "flow.h"
 #include "hash.h"
+#include "log.h"
 #include "util.h"
 #include "worker.h"
 
@@ -32,8 +35,10 @@ struct flowtab {
 	uint32_t free;			/* index of the first on the free list */
 	uint32_t top;			/* highest index ever used */
 	uint32_t count;			/* in use */
-	uint32_t dirty_first, dirty_last;
-	uint32_t dirty_stop;		/* last one of this turn, or nobody */
+	struct dirty {
+		uint32_t first, last;
+		uint32_t stop;		/* last one of this turn, or nobody */
+	} dirty[FLOW_LISTS];
 	uint32_t buckets[BUCKETS];
 	struct flow_slot slots[FLOW_MAX + 1];	/* [NOBODY] is not used */
 };
@@ -85,12 +90,13 @@ struct flow *flow_new(struct worker *w, enum flow_type type, uint8_t proto)
 		f = at(tab, ++tab->top);
 	}
 	tab->count++;
+	w->stats.flows_opened++;
 
 	old = *f;
 	memset(f, 0, FLOW_SIZE);
 	f->gen = old.gen;
-	f->dirty = old.dirty;
-	f->dirty_next = old.dirty_next;
+	memcpy(f->dirty, old.dirty, sizeof(f->dirty));
+	memcpy(f->dirty_next, old.dirty_next, sizeof(f->dirty_next));
 	f->type = type;
 	f->proto = proto;
 	f->fd = -1;
@@ -180,46 +186,71 @@ void flow_each(struct worker *w, enum flow_type type,
 	}
 }
 
+static enum flow_list list_of(const struct flow *f)
+{
+	return f->type == FLOW_TCP_SPLICE || f->type == FLOW_UDP_SPLICE ?
+	       FLOW_LOCAL : FLOW_LINK;
+}
+
 void flow_dirty(struct worker *w, struct flow *f)
 {
-	struct flowtab *tab = w->flows;
-	uint32_t index = index_of(tab, f);
+	enum flow_list l = list_of(f);
+	struct dirty *d = &w->flows->dirty[l];
+	uint32_t index = index_of(w->flows, f);
 
-	if (f->dirty)
+	if (f->dirty[l])
 		return;
-	f->dirty = true;
-	f->dirty_next = NOBODY;
-	if (tab->dirty_first == NOBODY)
-		tab->dirty_first = index;
+	f->dirty[l] = true;
+	f->dirty_next[l] = NOBODY;
+	if (d->first == NOBODY)
+		d->first = index;
 	else
-		at(tab, tab->dirty_last)->dirty_next = index;
-	tab->dirty_last = index;
+		at(w->flows, d->last)->dirty_next[l] = index;
+	d->last = index;
+}
+
+static bool waits(const struct worker *w, enum flow_list l)
+{
+	return l == FLOW_LINK && w->link_stuck;
 }
 
 bool flow_dirty_begin(struct worker *w)
 {
-	struct flowtab *tab = w->flows;
+	enum flow_list l;
+	bool any = false;
 
-	tab->dirty_stop = tab->dirty_first == NOBODY ? NOBODY : tab->dirty_last;
-	return tab->dirty_stop != NOBODY;
+	for (l = 0; l < FLOW_LISTS; l++) {
+		struct dirty *d = &w->flows->dirty[l];
+
+		d->stop = d->first == NOBODY || waits(w, l) ? NOBODY : d->last;
+		any |= d->stop != NOBODY;
+	}
+	return any;
+}
+
+static struct flow *next_of(struct worker *w, enum flow_list l)
+{
+	struct dirty *d = &w->flows->dirty[l];
+
+	while (d->stop != NOBODY && !waits(w, l)) {
+		uint32_t index = d->first;
+		struct flow *f = at(w->flows, index);
+
+		if (index == d->stop)
+			d->stop = NOBODY;
+		d->first = f->dirty_next[l];
+		f->dirty[l] = false;
+		if (f->type != FLOW_FREE && list_of(f) == l)
+			return f;
+	}
+	return NULL;
 }
 
 struct flow *flow_next_dirty(struct worker *w)
 {
-	struct flowtab *tab = w->flows;
+	struct flow *f = next_of(w, FLOW_LOCAL);
 
-	while (tab->dirty_stop != NOBODY) {
-		uint32_t index = tab->dirty_first;
-		struct flow *f = at(tab, index);
-
-		if (index == tab->dirty_stop)
-			tab->dirty_stop = NOBODY;
-		tab->dirty_first = f->dirty_next;
-		f->dirty = false;
-		if (f->type != FLOW_FREE)
-			return f;
-	}
-	return NULL;
+	return f ? f : next_of(w, FLOW_LINK);
 }
 
 const char *flow_str(const struct flow *f, char buf[FLOW_STRLEN])
@@ -236,4 +267,43 @@ const char *flow_str(const struct flow *f, char buf[FLOW_STRLEN])
 	snprintf(buf, FLOW_STRLEN, "%s %s -> %s", names[f->type],
 		 f->from_guest ? guest : seen, f->from_guest ? seen : guest);
 	return buf;
+}
+
+/* What can be done about it; else it is the network's matter */
+static const char *hint(int err)
+{
+	switch (err) {
+	case EMFILE:
+		return "raise the limit of open files, see ulimit -Hn";
+	case ENFILE:
+		return "raise sysctl fs.file-max";
+	case ENOBUFS:
+	case ENOMEM:
+		return "the host has no memory left for sockets";
+	case ENOSPC:
+		return "there are too many at a time";
+	case EADDRNOTAVAIL:
+		return "see sysctl net.ipv4.ip_local_port_range and option --outbound";
+	case ENODEV:
+		return "see options --outbound-if4 and --outbound-if6";
+	case EPERM:
+	case EACCES:
+		return "a rule of the host forbids it";
+	default:
+		return NULL;
+	}
+}
+
+void flow_refused(struct worker *w, enum flow_type type, const struct side *from,
+		  const struct side *to, int err)
+{
+	struct flow f = { .type = type, .from_guest = true, .guest = *from, .seen = *to };
+	const char *what = abs(err) == ENOSPC ? "the table is full" : err_str(err);
+	const char *help = hint(abs(err));
+	char buf[FLOW_STRLEN];
+
+	if (log_on(help ? LOG_WARN : LOG_DBG))
+		log_limited(&w->log_tokens, w->now, help ? LOG_WARN : LOG_DBG,
+			    "%s can't be opened: %s%s%s", flow_str(&f, buf), what,
+			    help ? "; " : "", help ? help : "");
 }

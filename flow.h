@@ -26,13 +26,17 @@ enum flow_type {
 	FLOW_TYPES
 };
 
+/* Those that work without the guest link don't wait for it */
+enum flow_list { FLOW_LOCAL, FLOW_LINK, FLOW_LISTS };
+
 struct flow {
 	uint32_t hash_next;		/* index, chain or free list */
-	uint32_t dirty_next;		/* index */
+	uint32_t dirty_next[FLOW_LISTS];	/* index */
 	uint32_t gen;
 	uint8_t type;			/* enum flow_type */
 	uint8_t proto;			/* IPPROTO_* */
-	bool hashed, dirty;
+	bool hashed;
+	bool dirty[FLOW_LISTS];
 	bool from_guest;		/* who opened it */
 	int fd;				/* host's socket, or -1 */
 	struct side guest;		/* the guest's end */
@@ -77,13 +81,21 @@ void flow_each(struct worker *w, enum flow_type type,
 /* Have its work done at the end of this turn */
 void flow_dirty(struct worker *w, struct flow *f);
 
-/* Those that are dirty now are one turn's work: false if there are none */
+/* Those that are dirty now are one turn's work: false if there are none. While the
+ * link is stuck, flows that need it stay dirty, and don't count.
+ */
 bool flow_dirty_begin(struct worker *w);
 
 /* Take the next flow of this turn off the dirty list, or NULL. Those that become dirty
  * meanwhile belong to the next turn, so that nobody starves the rest.
  */
 struct flow *flow_next_dirty(struct worker *w);
+
+/* No flow of @type can be opened from @from to @to: say so within the worker's budget, with
+ * what helps against it. @err: errno, or ENOSPC for a full table; negative or positive.
+ */
+void flow_refused(struct worker *w, enum flow_type type, const struct side *from,
+		  const struct side *to, int err);
 
 /* "TCP 192.0.2.2:4000 -> 198.51.100.2:80" as the guest sees it */
 enum { FLOW_STRLEN = 2 * SIDE_STRLEN + 16 };

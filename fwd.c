@@ -16,13 +16,6 @@
 
 enum { PORT_DNS = 53, PORT_DNS_TLS = 853 };
 
-static struct addr loopback(enum ipver v)
-{
-	static const uint8_t one[16] = { [15] = 1 };
-
-	return v == V4 ? addr_v4(htonl(INADDR_LOOPBACK)) : addr_v6(one);
-}
-
 /* Is @a the address that the option @set names, if it was given? */
 static bool matches(const struct addr *set, const struct addr *a)
 {
@@ -59,7 +52,7 @@ int fwd_from_guest(const struct conf *cf, const struct guest *g, uint8_t proto,
 	if (is_dns(proto, dst->port) && matches(&net->dns_forward, &dst->addr))
 		remote->addr = net->dns_host;
 	else if (matches(&net->map_host_loopback, &dst->addr))
-		remote->addr = loopback(v);
+		remote->addr = addr_loopback(v);
 	else if (matches(&net->map_guest_addr, &dst->addr))
 		remote->addr = net->addr;
 	return addr_is_any(&remote->addr) ? -EHOSTUNREACH : 0;
@@ -80,7 +73,7 @@ struct addr fwd_show(const struct conf *cf, const struct guest *g,
 {
 	enum ipver v = addr_ver(remote);
 	const struct net_conf *net = &cf->net[v];
-	struct addr lo = loopback(v);
+	struct addr lo = addr_loopback(v);
 
 	if (addr_eq(remote, &lo) && !addr_is_any(&net->map_host_loopback))
 		return net->map_host_loopback;

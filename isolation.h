@@ -6,9 +6,8 @@
  *	conf_parse(&cf, argc, argv);		opens nothing
  *	isolate_initial(&cf);			stray descriptors, capabilities
  *	...					netlink, PID file, sockets, log, pcap,
- *						listening sockets on ports below 1024
+ *	isolate_limits();			then listening sockets on the host
  *	isolate_user(&cf, ISOLATE_NEW);		or pasta_start(), which calls it
- *	isolate_limits();
  *	...					whatever else has a path or a port
  *	isolate_prefork(&cf, &sb, caps);	empty root: no path works from here on
  *	...					link, flow table, loop
@@ -50,8 +49,8 @@ void isolate_initial(struct conf *cf);
  */
 int isolate_user(const struct conf *cf, int userns);
 
-/* As many descriptors as the hard limit allows. Not before a command is spawned: it
- * would inherit the limit.
+/* As many descriptors as the hard limit allows. A command that is spawned later inherits
+ * that, unless its limit is set back.
  */
 void isolate_limits(void);
 

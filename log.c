@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ enum {
 	CUT_PERCENT = 30,
 	BUCKET_TOKENS = 5, BUCKET_MS = 200,	/* burst; one more every so long */
 	FACILITY_DAEMON = 3 << 3,	/* RFC 3164, 4.1.1 */
+	MADE_MAX = 4,
 };
 
 static struct {
@@ -49,6 +51,9 @@ static struct {
 	size_t used;			/* bytes in the file */
 	size_t head;			/* length of its first line */
 } out = { .max = LOG_NOTE, .ident = "passt" };
+
+/* Files for die() to remove, or "" */
+static char made[MADE_MAX][PATH_MAX];
 
 static const struct {
 	const char *prefix;		/* in a file */
@@ -239,6 +244,16 @@ void log_trace(const char *fmt, ...)
 	va_end(ap);
 }
 
+void die_said(void)
+{
+	int i;
+
+	for (i = 0; i < MADE_MAX; i++)
+		if (made[i][0])
+			unlink(made[i]);
+	exit(1);
+}
+
 void die(const char *fmt, ...)
 {
 	va_list ap;
@@ -246,7 +261,7 @@ void die(const char *fmt, ...)
 	va_start(ap, fmt);
 	log_va(LOG_ERROR, fmt, ap);
 	va_end(ap);
-	exit(1);
+	die_said();
 }
 
 void die_errno(int err, const char *fmt, ...)
@@ -258,6 +273,24 @@ void die_errno(int err, const char *fmt, ...)
 	format(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
 	die("%s: %s", msg, err_str(err));
+}
+
+void die_unlink(const char *path)
+{
+	int i = 0;
+
+	while (i < MADE_MAX && made[i][0])
+		i++;
+	if (i < MADE_MAX)
+		snprintf(made[i], sizeof(made[i]), "%s", path);
+}
+
+void die_keep(void)
+{
+	int i;
+
+	for (i = 0; i < MADE_MAX; i++)
+		made[i][0] = '\0';
 }
 
 bool log_on(enum log_level level)

@@ -35,8 +35,17 @@ void log_trace(const char *fmt, ...) LOG_FMT(1);
 /* As log_err(), then exit(1). Start-up only. */
 _Noreturn void die(const char *fmt, ...) LOG_FMT(1);
 
+/* As die(), where it has been said what is wrong */
+_Noreturn void die_said(void);
+
 /* As die(), with ": " and strerror() of @err (positive or negative errno) */
 _Noreturn void die_errno(int err, const char *fmt, ...) LOG_FMT(2);
+
+/* Should die() come, it removes @path, a file that start-up made */
+void die_unlink(const char *path);
+
+/* Start-up is over: die() removes nothing any more */
+void die_keep(void);
 
 /* Would a message of this level be written? Guards costly arguments. */
 bool log_on(enum log_level level);

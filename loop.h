@@ -17,7 +17,8 @@ enum ev_kind {
 	EV_SIGNAL,		/* signalfd */
 	EV_NETNS,		/* the namespace may be gone */
 	EV_TCP, EV_UDP, EV_ICMP,	/* index, generation: flow */
-	EV_TCP_SPLICE, EV_UDP_SPLICE,
+	EV_TCP_SPLICE, EV_UDP_SPLICE,	/* flow: the socket on the peer's side ... */
+	EV_TCP_SPLICE_FAR, EV_UDP_SPLICE_FAR,	/* ... and on the other side */
 	EV_LISTEN,		/* index: listener */
 	EV_CLIENT,		/* listening socket for guest connections */
 	EV_KINDS
@@ -38,6 +39,9 @@ typedef void ev_handler(struct worker *w, union tag tag, uint32_t events);
 struct loop {
 	int epfd;
 	ev_handler *handlers[EV_KINDS];	/* registered by passt.c */
+	uint64_t events[EV_KINDS];	/* handled so far */
+	uint32_t busy;			/* ns to look for events before sleeping, 0: none */
+	uint32_t gap;			/* ns between events, on average */
 };
 
 /* 0 or -errno */

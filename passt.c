@@ -5,11 +5,14 @@
  * user who started us; then the guest's namespace or socket, the sandbox, and the loop.
  * All memory is static and belongs to the one worker.
  */
+#define _GNU_SOURCE		/* prlimit() */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -25,6 +28,7 @@
 #include "link_pcap.h"
 #include "link_stream.h"
 #include "link_tun.h"
+#include "listen.h"
 #include "log.h"
 #include "loop.h"
 #include "netlink.h"
@@ -223,10 +227,44 @@ static void guest_joined(struct start *s)
 	tap_probe(w);
 }
 
+/* Without a peer the link is stuck: flows wait for the guest to come back */
+static void guest_left(struct start *s)
+{
+	struct worker *w = s->w;
+
+	if (s->cf->mode == MODE_PASTA) {
+		w->stop |= !s->cf->no_netns_quit && !s->pasta.child;
+		return;
+	}
+	link_stream_detach(w->link);
+	w->link_gone = false;
+	w->link_stuck = true;
+	w->stop |= s->cf->one_off;
+}
+
+/* Is a guest there? Its end may be known to the kernel only: let it show first.
+ *
+ * #syscalls:passt poll ppoll
+ */
+static bool guest_connected(struct start *s)
+{
+	struct worker *w = s->w;
+	struct pollfd p = { .fd = w->link->fd };
+
+	if (p.fd < 0)
+		return false;
+	if (!w->link_gone && (poll(&p, 1, 0) <= 0 || !(p.revents & POLLHUP)))
+		return true;
+	while (!w->link_gone)
+		tap_event(w, (union tag){ .kind = EV_LINK }, EPOLLIN);
+	guest_left(s);
+	return false;
+}
+
 static void on_client(struct worker *w, union tag tag, uint32_t events)
 {
 	struct start *s = start_of(w);
-	int fd = client_accept(s->clients, w->link->fd >= 0);
+	int fd = client_accept(s->clients, guest_connected(s));
 
 	(void)tag;
 	(void)events;
@@ -234,19 +272,31 @@ static void on_client(struct worker *w, union tag tag, uint32_t events)
 		guest_joined(s);
 }
 
-/* Without a peer the link is stuck: flows wait for the guest to come back */
-static void guest_left(struct start *s)
+/* Ports on the host, while we may have privileges that they need, and then the guest's
+ * namespace or socket. A command does not get the limit that they may need.
+ */
+static void open_guest(struct start *s)
 {
-	struct worker *w = s->w;
+	struct rlimit lim;
 
-	if (s->cf->mode == MODE_PASTA) {
-		w->stop = !s->cf->no_netns_quit && !s->pasta.child;
-		return;
-	}
-	link_stream_detach(w->link);
-	w->link_gone = false;
-	w->link_stuck = true;
-	w->stop = s->cf->one_off;
+	getrlimit(RLIMIT_NOFILE, &lim);
+	isolate_limits();
+	s->w->cf = s->cf;
+	s->w->listen = listen_init(s->cf);
+	if (!listen_open(s->w, LISTEN_IN))
+		die_said();
+	if (s->cf->mode == MODE_PASTA)
+		open_tap(s);
+	else
+		open_stream(s);
+	if (s->pasta.child)
+		prlimit(s->pasta.child, RLIMIT_NOFILE, &lim, NULL);
+}
+
+static void start_ports(struct worker *w)
+{
+	if (!listen_open(w, LISTEN_OUT) || !listen_start(w))
+		die_said();
 }
 
 static int in_ns(struct worker *w, int (*fn)(void *ctx), void *ctx)
@@ -294,10 +344,12 @@ static void init_worker(struct start *s)
 	rc = loop_init(&w->loop);
 	if (rc < 0)
 		die_errno(rc, "Can't create an epoll descriptor");
+	w->loop.busy = s->cf->busy_poll * 1000;
 	w->loop.handlers[EV_LINK] = tap_event;
 	w->loop.handlers[EV_SIGNAL] = on_signal;
 	w->loop.handlers[EV_NETNS] = on_netns;
 	w->loop.handlers[EV_CLIENT] = on_client;
+	w->loop.handlers[EV_LISTEN] = listen_event;
 	w->loop.handlers[EV_TCP] = tcp_sock_event;
 	w->loop.handlers[EV_UDP] = udp_sock_event;
 	w->loop.handlers[EV_ICMP] = icmp_sock_event;
@@ -335,6 +387,10 @@ static void on_timer(void *ctx, struct timer *t)
 	if (t == &s->stats) {
 		stats_print(w, &s->table);
 		next_stats(s);
+		return;
+	}
+	if (t == listen_timer(w)) {
+		listen_turn(w);
 		return;
 	}
 	f = (struct flow *)((char *)t - offsetof(struct flow, timer));
@@ -390,21 +446,18 @@ int main(int argc, char **argv)
 	discover(&s);
 	pasta_open(&s.pasta, &cf);
 	s.signals = open_signals();
-	if (cf.mode == MODE_PASTA)
-		open_tap(&s);
-	else
-		open_stream(&s);
+	open_guest(&s);
 	if (cf.command)
 		signal(SIGINT, SIG_IGN);	/* of a terminal: the command decides */
 	if (w.link && cf.pcap_fd >= 0)
 		link_pcap_wrap(w.link, cf.pcap_fd);
-	isolate_limits();
 	init_worker(&s);
 	if (cf.mode == MODE_PASTA)
 		watch(&w, pasta_watch_open(&s.pasta, &cf), EV_NETNS);
 	watch(&w, s.clients, EV_CLIENT);
 	if (w.link && w.link->fd >= 0)
 		guest_joined(&s);
+	start_ports(&w);
 	isolate_prefork(&cf, &s.sandbox, pasta_caps(&s.pasta));
 	isolate_detach(&cf, &s.sandbox);
 	die_keep();

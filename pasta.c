@@ -294,7 +294,7 @@ static _Noreturn void start_failed(const struct conf *cf,
 	case NS_CALL:
 	default:
 		if (c->rc == -ECANCELED)
-			exit(1);
+			die_said();
 		die("Can't set up interface %s in the network namespace: %s%s",
 		    cf->ifname, why, c->rc != -EBUSY ? "" :
 		    ": there is one of that name (see -I)");

@@ -44,6 +44,11 @@ struct side sock_side(const union sockaddr_any *sa)
 	return (struct side){ addr_v6(&sa->in6.sin6_addr), ntohs(sa->in6.sin6_port) };
 }
 
+uint8_t sock_family(enum ipver ver)
+{
+	return ver == V4 ? AF_INET : AF_INET6;
+}
+
 /* #syscalls socket */
 int sock_open(uint8_t proto, enum ipver ver)
 {
@@ -52,8 +57,7 @@ int sock_open(uint8_t proto, enum ipver ver)
 
 	if (proto == IPPROTO_ICMP && ver == V6)
 		proto = IPPROTO_ICMPV6;
-	fd = socket(ver == V4 ? AF_INET : AF_INET6,
-		    type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto);
+	fd = socket(sock_family(ver), type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -92,6 +96,18 @@ int sock_connect(int fd, const struct side *s, unsigned scope)
 	if (!connect(fd, &sa.sa, len) || errno == EINPROGRESS)
 		return 0;
 	return -errno;
+}
+
+/* #syscalls getsockname */
+int sock_local(int fd, struct side *out)
+{
+	union sockaddr_any sa;
+	socklen_t len = sizeof(sa);
+
+	if (getsockname(fd, &sa.sa, &len))
+		return -errno;
+	*out = sock_side(&sa);
+	return 0;
 }
 
 /* #syscalls getsockopt */

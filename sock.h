@@ -33,6 +33,9 @@ socklen_t sock_addr(const struct side *s, unsigned scope, union sockaddr_any *ou
 /* The reverse; mapped addresses come out as IPv4 */
 struct side sock_side(const union sockaddr_any *sa);
 
+/* Number of the family: AF_* */
+uint8_t sock_family(enum ipver ver);
+
 /* Non-blocking, close-on-exec socket of the family of @ver. @proto: IPPROTO_TCP,
  * IPPROTO_UDP, or IPPROTO_ICMP (a ping socket, of either family).
  */
@@ -49,6 +52,9 @@ int sock_bind(int fd, const struct side *s, unsigned scope);
 
 /* Start to connect: 0 (done or in progress) or -errno */
 int sock_connect(int fd, const struct side *s, unsigned scope);
+
+/* The address that it is bound to: 0 or -errno */
+int sock_local(int fd, struct side *out);
 
 /* Pending error (SO_ERROR), positive, or 0 */
 int sock_error(int fd);

@@ -215,6 +215,10 @@ static int receive(struct worker *w)
 		w->stats.drop[why]++;		/* [DROP_NONE] counts the good */
 		if (why == DROP_NONE)
 			learn(w, &b->pkts[got++]);
+		else if (why != DROP_FRAGMENT)
+			log_limited(&w->log_tokens, w->now, LOG_DBG,
+				    "frame of %u bytes from the guest dropped: %s",
+				    b->frames[i].l2.left, drop_name(why));
 	}
 	w->stats.rx_frames += n;
 	for (i = 0; i < got; i += run) {

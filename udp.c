@@ -11,16 +11,19 @@
  * either way. It is short once a resolver has answered all that it was asked, long
  * once the conversation goes both ways (RFC 4787, 4.3), else in between.
  *
- * Called by tap.c, the loop and the timer wheel. RFC 768, 8085; udp(7).
+ * Called by tap.c, listen_event.c, the loop and the timer wheel. RFC 768, 8085; udp(7).
  */
 #define _GNU_SOURCE
 #include "udp.h"
 
 #include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "conf.h"
 #include "dgram.h"
 #include "dgram_int.h"
+#include "fwd.h"
 #include "util.h"
 
 enum {
@@ -261,6 +264,83 @@ void udp_from_guest(struct worker *w, const struct pkt *p, int n)
 		dgram_mark(d, &p[i + k - 1]);
 		send_run(w, d, p + i, k);
 	}
+	touch(w, d);
+}
+
+/* Who is who, if the guest can be told; and the flow of these two, perhaps another peer's that
+ * looks like this one to the guest
+ */
+static bool peer_sides(struct worker *w, const struct side *peer, const struct side *target,
+		       struct side *seen, struct side *guest, struct dgram **d)
+{
+	if (fwd_to_guest(w->cf, &w->guest, peer, target, seen, guest))
+		return false;
+	*d = dgram_of(flow_find(w, IPPROTO_UDP, guest, seen));
+	return true;
+}
+
+struct flow *udp_peer_find(struct worker *w, const struct side *peer,
+			   const struct side *target)
+{
+	struct side seen, guest;
+	struct dgram *d;
+
+	if (!peer_sides(w, peer, target, &seen, &guest, &d) || !d)
+		return NULL;
+	return side_eq(&d->f.remote, peer) ? &d->f : NULL;
+}
+
+/* #syscalls close */
+int udp_peer_socket(enum ipver ver)
+{
+	int rc, fd = sock_open(IPPROTO_UDP, ver);
+
+	if (fd < 0)
+		return fd;
+	rc = sock_dgram_setup(fd, ver);
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+struct flow *udp_peer_open(struct worker *w, int fd, const struct side *peer,
+			   const struct side *target)
+{
+	struct side seen, guest;
+	struct dgram *d;
+
+	if (!peer_sides(w, peer, target, &seen, &guest, &d) || d)
+		return NULL;
+	d = dgram_of(flow_new(w, FLOW_UDP, IPPROTO_UDP));
+	if (!d)
+		return NULL;
+	d->f.guest = guest;
+	d->f.seen = seen;
+	d->f.remote = *peer;
+	dgram_tune(w, fd);
+	if (loop_add(&w->loop, fd, EPOLLIN | EPOLLET, flow_tag(w, &d->f, EV_UDP))) {
+		dgram_close(w, d);
+		return NULL;
+	}
+	d->f.fd = fd;
+	d->readable = true;		/* from before the loop watched it */
+	flow_hash(w, &d->f);
+	flow_dirty(w, &d->f);
+	return &d->f;
+}
+
+void *udp_peer_buffer(struct worker *w)
+{
+	return w->dgram->spill[0];
+}
+
+void udp_peer_send(struct worker *w, struct flow *f, size_t len)
+{
+	struct dgram *d = dgram_of(f);
+
+	dgram_pass(w, d, len);
+	d->got++;
 	touch(w, d);
 }
 

@@ -24,6 +24,7 @@ struct chunks;
 struct frags;
 struct dgram_state;
 struct fwd_rules;
+struct listeners;
 struct splice;
 
 /* What the guest showed of itself (COMPAT: observed addresses) */
@@ -59,6 +60,7 @@ struct worker {
 	struct frags *frags;
 	struct dgram_state *dgram;	/* UDP, echo */
 	struct splice *splice;		/* local connections */
+	struct listeners *listen;	/* forwarded ports */
 	struct scratch *scratch;
 	struct wheel wheel;
 	struct guest guest;

@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Measures, inside test/sandbox; one line of JSON on standard output for each result
+
+Cases are grouped by way and MTU. Within a group, all stands are there at once, and take
+turns in measuring each case, so that what else the machine does meets all alike.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import cases
+import stands
+from stands import Failed, call, start, stop, wait_for
+
+GIB = 1 << 30
+
+
+def emit(**line):
+    print(json.dumps(line), flush=True)
+
+
+def client(prefix, cmd, seconds):
+    """Output of a client, which must be done soon after its time"""
+    try:
+        p = subprocess.run([*prefix, *cmd], stdin=subprocess.DEVNULL, capture_output=True,
+                           text=True, timeout=seconds + 10)
+    except subprocess.TimeoutExpired:
+        raise Failed("hung") from None
+    if p.returncode:
+        raise Failed((p.stderr or p.stdout).strip()[-200:] or "status %d" % p.returncode)
+    return json.loads(p.stdout)
+
+
+def listening(pid, port):
+    try:
+        with open("/proc/%d/net/tcp6" % pid) as f:
+            return ":%04X %s:0000 0A" % (port, "0" * 32) in f.read()
+    except OSError:
+        return False
+
+
+class Measure:
+    def __init__(self, job):
+        self.job, self.seconds, self.cc = job, job["seconds"], job["cc"]
+        self.rig = job["tools"]["rig"]
+        self.world = stands.World(job["tools"], self.cc, os.environ["SANDBOX"])
+        self.host_rig = start([*self.world.host, self.rig, "serve", "-C", self.cc,
+                               str(stands.PORT + 1)])
+        self.end = time.monotonic() + job["limit"]
+
+    def late(self):
+        return time.monotonic() > self.end
+
+    # Which stands there are for a way
+
+    def stands(self, path):
+        found = []
+
+        def add(kind, name, program):
+            if not self.job["only"] or name in self.job["only"]:
+                found.append(kind(self.world, name, program))
+        add(stands.Loopback if path == "splice" else stands.Kernel, "kernel", None)
+        frames = path.startswith("passt")
+        if frames:
+            add(stands.Passt, "ours", self.job["tools"]["passt"])
+        else:
+            add(stands.Pasta, "ours", self.job["tools"]["pasta"])
+            if self.job["busy"]:
+                add(stands.PastaBusy, "ours, busy-poll", self.job["tools"]["pasta"])
+        for name, program in self.job["peers"]:
+            kind = stands.kind_of(program)
+            if kind and issubclass(kind, stands.Frames) == frames:
+                if path != "splice" or kind is stands.Pasta:
+                    add(kind, name, program)
+        return found
+
+    # One measurement
+
+    def ends(self, s, path):
+        """Where client and server run, the address and port of the latter"""
+        if path.endswith("out"):
+            return s.guest, self.world.host, s.out, stands.PORT
+        return self.world.host, s.guest, s.lo if path == "splice" else s.into, s.port
+
+    def stream(self, s, c, seconds):
+        at, server_at, addrs, port = self.ends(s, c.path)
+        flows, way = re.fullmatch(r"tcp(\d+)-(up|down)", c.kind).groups()
+        server = start([*server_at, "iperf3", "-s", "-1", "-p", str(port)])
+        try:
+            wait_for(5, "iperf3", lambda: listening(server.pid, port))
+            r = client(at, ["iperf3", "-J", "-c", addrs[c.ver], "-p", str(port), "-P", flows,
+                            "-t", str(max(1, round(seconds))), "-C", self.cc,
+                            *(["-R"] if way == "down" else [])], seconds)
+        finally:
+            stop(server)
+        end = r["end"]["sum_received"]
+        return {"value": end["bits_per_second"] / 1e9, "units": end["bytes"] / GIB,
+                "blocks": end["bytes"] / 65536, "time": r["end"]["sum_received"]["seconds"],
+                "retransmits": r["end"]["sum_sent"].get("retransmits")}
+
+    def small(self, s, c, seconds):
+        at, _, addrs, port = self.ends(s, c.path)
+        kind, n = re.fullmatch(r"(\D+)(\d*)", c.kind).groups()
+        cmd = [self.rig, kind, "-t", str(seconds), "-C", self.cc]
+        if kind.startswith("udp") and n:
+            cmd = [self.rig, "udp", "-t", str(seconds), "-s", n]
+        elif kind == "udpgso":
+            cmd = [self.rig, "udp", "-t", str(seconds), "-g"]
+        elif n:
+            cmd += ["-n", n]
+        r = client(at, [*cmd, addrs[c.ver], str(port + 1)], seconds)
+        if r["units"] == 0:
+            raise Failed("nothing came through")
+        r["value"] = r["gbps"] if c.kind in ("udp1400", "udpgso") else r["rate"]
+        r["blocks"] = r["units"]
+        if c.kind in ("udp1400", "udpgso"):
+            r["units"] *= 1400 / GIB
+            r["blocks"] *= 1400 / 65536
+        if c.kind == "udp64":
+            r["value"] /= 1000
+        return r
+
+    def run(self, s, c, seconds):
+        before = stands.cpu_ns(s.pid) if s.pid else 0
+        try:
+            r = (self.stream if cases.is_stream(c.kind) else self.small)(s, c, seconds)
+        except (Failed, KeyError, ValueError) as e:
+            if s.pid and not os.path.exists("/proc/%d" % s.pid):
+                raise Failed("the daemon has ended; " + s.said()) from None
+            raise Failed(str(e)) from None
+        if s.pid and r["units"]:
+            cpu = (stands.cpu_ns(s.pid) - before) / 1e9 / r["units"]
+            r["cpu"] = cpu if cases.unit(c.kind)[1] == "s/GiB" else cpu * 1e6
+        return r
+
+    # System calls, in a pass of their own
+
+    def calls(self, s, c):
+        out = os.path.join(self.world.dir, "strace")
+        p = start(["strace", "-c", "-f", "-p", str(s.pid), "-o", out])
+
+        def traced():
+            with open("/proc/%d/status" % s.pid) as f:
+                return "TracerPid:\t0\n" not in f.read()
+        try:
+            wait_for(5, "strace", traced)
+            r = self.run(s, c, 1)
+        finally:
+            p.send_signal(signal.SIGINT)
+            p.wait(10)
+        with open(out) as f:
+            table = {w[-1]: int(w[3]) for w in map(str.split, f)
+                     if len(w) >= 5 and w[3].isdigit()}
+        total = table.pop("total", sum(table.values()))
+        emit(case=cases.name(c), stand=s.name, calls=total / r["blocks"],
+             table={k: v / r["blocks"] for k, v in table.items()})
+
+    # All of a group
+
+    def group(self, path, mtu, todo):
+        there = []
+        for s in self.stands(path):
+            try:
+                s.up(mtu)
+                self.probe(s, path, todo[0].ver)
+                there.append(s)
+            except (Failed, subprocess.TimeoutExpired, OSError) as e:
+                emit(case="%s/%d" % (path, mtu), stand=s.name, error=str(e))
+                s.down()
+        try:
+            for c in todo:
+                self.case([s for s in there if not isinstance(s, stands.PastaBusy)
+                           or c.kind in cases.BUSY], c)
+        finally:
+            for s in there:
+                s.down()
+
+    def probe(self, s, path, ver):
+        """A way that does not work is not measured"""
+        at, _, addrs, port = self.ends(s, path)
+        last = []
+
+        def works():
+            try:
+                client(at, [self.rig, "rr", "-t", "0", "-C", self.cc, addrs[ver],
+                            str(port + 1)], 0)
+                return True
+            except Failed as e:
+                last[:] = [str(e)]
+                return False
+        try:
+            wait_for(3, "", works)
+        except Failed:
+            raise Failed("no way through: " + "".join(last)) from None
+
+    def case(self, there, c):
+        if self.late():
+            emit(case=cases.name(c), stand="", error="no time left")
+            return
+        dead = set()
+        for r in range(self.job["rounds"]):
+            turn = there[r % len(there):] + there[:r % len(there)] if there else []
+            for s in turn:
+                if s.name in dead:
+                    continue
+                try:
+                    emit(case=cases.name(c), stand=s.name, round=r,
+                         **self.run(s, c, self.seconds))
+                except Failed as e:
+                    emit(case=cases.name(c), stand=s.name, round=r, error=str(e))
+                    dead.add(s.name)
+        for s in there:
+            if self.job["calls"] and s.pid and s.name not in dead:
+                try:
+                    self.calls(s, c)
+                except (Failed, subprocess.TimeoutExpired, OSError) as e:
+                    emit(case=cases.name(c), stand=s.name, error="strace: %s" % e)
+
+    # Start, memory, many at once: pasta only
+
+    def pastas(self):
+        return [s for s in self.stands("out") if type(s) is stands.Pasta]
+
+    def startup(self, times):
+        took = {}
+        for _ in range(times):
+            for s in self.pastas():
+                try:
+                    s.holder = self.world.new_guest()
+                    t = time.monotonic()
+                    s.connect(cases.MTU)
+                    took.setdefault(s.name, []).append((time.monotonic() - t) * 1e3)
+                except Failed as e:
+                    emit(case="start", stand=s.name, error=str(e))
+                finally:
+                    s.down()
+        for name, ms in took.items():
+            for r, x in enumerate(ms):
+                emit(case="start", stand=name, round=r, value=x)
+
+    def memory(self, flows):
+        for s in self.pastas():
+            try:
+                s.up(cases.MTU)
+                self.probe(s, "out", 4)
+                self.memory_of(s, flows)
+            except (Failed, OSError, ValueError) as e:
+                emit(case="memory", stand=s.name, error=str(e))
+            finally:
+                s.down()
+
+    def memory_of(self, s, flows):
+        emit(case="memory, idle", stand=s.name, round=0, **self.memory_now(s))
+        p = subprocess.Popen([*s.guest, self.rig, "hold", "-n", str(flows), "-C", self.cc,
+                              s.out[4], str(stands.PORT + 1)], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            r = json.loads(p.stdout.readline())
+            emit(case="open %d connections" % flows, stand=s.name, round=0, value=r["rate"])
+            emit(case="memory, %d flows" % flows, stand=s.name, round=0,
+                 **self.memory_now(s))
+            before = stands.cpu_ns(s.pid)
+            time.sleep(2)
+            emit(case="idle with %d flows, CPU" % flows, stand=s.name, round=0,
+                 value=(stands.cpu_ns(s.pid) - before) / 2e9 * 100)
+        finally:
+            p.stdin.close()
+            p.wait(60)
+        time.sleep(2)
+        emit(case="memory, after", stand=s.name, round=0, **self.memory_now(s))
+
+    def memory_now(self, s):
+        m = stands.memory(s.pid)
+        return {"value": m["rss"] / 1024, **m}
+
+    def instances(self, count):
+        """Of ports one each, as they are the host's"""
+        for proto in self.pastas():
+            up = []
+            try:
+                t = time.monotonic()
+                for _ in range(count):
+                    s = stands.Pasta(self.world, proto.name, proto.program)
+                    s.holder = self.world.new_guest()
+                    up.append(s)
+                    s.connect(cases.MTU)
+                wall = time.monotonic() - t
+                m = [stands.memory(s.pid) for s in up]
+                before = sum(stands.cpu_ns(s.pid) for s in up)
+                time.sleep(2)
+                cpu = (sum(stands.cpu_ns(s.pid) for s in up) - before) / 2e9 * 100
+                emit(case="%d instances, memory" % count, stand=proto.name, round=0,
+                     value=sum(x["pss"] for x in m) / 1024)
+                emit(case="%d instances, idle, CPU" % count, stand=proto.name, round=0,
+                     value=cpu)
+                emit(case="%d instances, start" % count, stand=proto.name, round=0,
+                     value=wall * 1e3)
+            except Failed as e:
+                emit(case="%d instances" % count, stand=proto.name, error=str(e))
+            finally:
+                for s in up:
+                    s.down()
+
+    def all(self):
+        groups = {}
+        for c in map(lambda w: cases.Case(*w), self.job["cases"]):
+            groups.setdefault((c.path, c.mtu, c.ver), []).append(c)
+        for (path, mtu, _), todo in groups.items():
+            self.group(path, mtu, todo)
+        for what, arg in self.job["extra"].items():
+            if not self.late():
+                getattr(self, what)(arg)
+
+    def profile(self):
+        """One case, long enough for a profile, which is taken from outside"""
+        c = cases.Case(*self.job["cases"][0])
+        s = [x for x in self.stands(c.path) if x.name == self.job["only"][0]][0]
+        s.up(c.mtu)
+        try:
+            self.probe(s, c.path, c.ver)
+            self.calls(s, c)
+            emit(profile="begin")
+            emit(case=cases.name(c), stand=s.name, round=0, **self.run(s, c, self.seconds))
+        finally:
+            s.down()
+
+
+def main():
+    job = json.load(sys.stdin)
+    m = Measure(job)
+    try:
+        if job["profile"]:
+            m.profile()
+        else:
+            m.all()
+    except Failed as e:
+        emit(error=str(e))
+        sys.exit(1)
+
+
+main()
