@@ -16,7 +16,10 @@ struct chunk {
 	uint16_t next;			/* index, 0: last */
 };
 
+enum { LEND_MAX = CHUNK_COUNT / 4 * 3 };	/* the rest: not full, or early */
+
 struct chunks {
+	int lent;			/* chunks, at most LEND_MAX */
 	uint16_t free;			/* list of chunks given back */
 	uint16_t used;			/* in queues */
 	uint16_t fresh;			/* highest index ever used */
@@ -39,6 +42,19 @@ struct chunks *chunks_init(void)
 int chunks_free(const struct chunks *c)
 {
 	return CHUNK_COUNT - c->used;
+}
+
+int chunks_lend(struct chunks *c, int want)
+{
+	int n = MIN(want, (LEND_MAX - c->lent) / 8);
+
+	c->lent += n;
+	return n;
+}
+
+void chunks_return(struct chunks *c, int lent)
+{
+	c->lent -= lent;
 }
 
 static uint16_t take(struct chunks *c)

@@ -14,7 +14,7 @@
 
 #include "span.h"
 
-enum { CHUNK_SIZE = 16384, CHUNK_COUNT = 512 };
+enum { CHUNK_SIZE = 16384, CHUNK_COUNT = 1024 };
 
 struct chunks;
 
@@ -25,6 +25,13 @@ struct chunks *chunks_init(void);
 
 /* Chunks that are free */
 int chunks_free(const struct chunks *c);
+
+/* Set up to @want chunks aside, so that more than a socket has room for may be promised
+ * to a guest: how many. The less there is left, the fewer each gets, so that
+ * nobody goes without; what is set aside never exceeds the pool.
+ */
+int chunks_lend(struct chunks *c, int want);
+void chunks_return(struct chunks *c, int lent);
 
 /* Copy what @data holds and the queue @head does not: @data starts at @seq. Bytes from
  * @seq on that the queue now holds: less than there are in @data if the pool is empty.

@@ -249,6 +249,7 @@ static void release(struct worker *w, struct tcp *t, bool reset)
 	close(t->f.fd);
 	t->f.fd = -1;
 	chunk_drop_all(w->chunks, &t->parked);
+	chunks_return(w->chunks, t->lent);
 	flow_free(w, &t->f);
 }
 

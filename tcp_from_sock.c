@@ -29,6 +29,8 @@ enum {
 	CONSUME_ACKS	= 16,		/* ... for that many acknowledgements ... */
 	CONSUME_EAGER	= 32,		/* ... but this many times none after a large read */
 	PEEKS_PLAIN	= 3,		/* receives without SO_PEEK_OFF */
+	BORROW		= 16,		/* chunks of the pool for one flow ... */
+	BORROW_BELOW	= 1024 * 1024,	/* ... with less room than this in its socket */
 	WINDOW_FIRST	= 65535,	/* a SYN's window is not scaled */
 };
 
@@ -471,6 +473,19 @@ static void fill_holes(struct worker *w, struct tcp *t)
 	}
 }
 
+/* A kernel grows the send buffer of a socket only when it is full. While it is small, the
+ * guest is promised more than it has room for, and what the socket refuses is parked.
+ */
+static void borrow(struct worker *w, struct tcp *t, uint32_t room)
+{
+	if (room < BORROW_BELOW && !t->lent) {
+		t->lent = chunks_lend(w->chunks, BORROW);
+	} else if (room >= BORROW_BELOW && t->lent && t->rcv_edge - t->sent <= room) {
+		chunks_return(w->chunks, t->lent);
+		t->lent = 0;
+	}
+}
+
 /* Follow the room in the socket. The right edge never moves back, and is moved only
  * when half of what was given is used up: no call per segment.
  */
@@ -487,8 +502,10 @@ static void open_window(struct worker *w, struct tcp *t)
 			 flow_tag(w, &t->f, EV_TCP));
 		t->want_out = true;
 	}
-	room = room > pending ? room - pending : 0;
 	room -= room / 16;
+	borrow(w, t, room);
+	room += t->lent * CHUNK_SIZE;
+	room = room > pending ? room - pending : 0;
 	t->room = MIN(room, t->ws ? 65535U << TCP_WSCALE : 65535U);
 	if (seq_lt(t->rcv_edge, t->rcv_nxt + t->room) &&
 	    (writable || t->room >= MIN(t->mss, 4096)))

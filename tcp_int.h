@@ -63,6 +63,7 @@ struct tcp {
 	uint8_t unacked;		/* segments since our last ACK */
 	uint8_t unread;			/* acknowledgements not consumed yet, or CONSUME_EAGER */
 	uint8_t peeks;			/* receives so far, up to a few */
+	uint8_t lent;			/* chunks promised beyond the socket's room */
 	bool recovering;		/* fast recovery up to @recover */
 	uint16_t mss;			/* payload of one segment to the guest */
 	uint16_t parked;		/* chunk queue: data no socket has yet */
