@@ -40,7 +40,8 @@ VERSION	?= $(shell test -e .git && \
 WARN	:= -Wall -Wextra -Wshadow -Wcast-qual -Wpointer-arith -Wmissing-prototypes \
 	   -Wswitch-enum -Wvla -Werror
 # A C library of its own, such as musl, does not come with the kernel's headers
-KERNEL	:= $(shell echo '\#include <linux/if_tun.h>' | $(CC) -xc -E - >/dev/null 2>&1 || \
+H	:= \#
+KERNEL	:= $(shell echo '$(H)include <linux/if_tun.h>' | $(CC) -xc -E - >/dev/null 2>&1 || \
 	echo -idirafter /usr/include -idirafter /usr/include/$$($(CC) -print-multiarch))
 OPTS	:= -std=gnu11 -fPIE -fno-strict-aliasing -fstack-protector-strong \
 	   $(WARN) $(KERNEL) -I$(B)

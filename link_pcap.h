@@ -11,8 +11,8 @@ struct link;
 int link_pcap_open(const char *path);
 
 /* From now on, each frame that @l carries, either way, goes to @fd of link_pcap_open()
- * as well. If that fails once, a message says so, and @l is as before. Static
- * storage: one link.
+ * as well. If that fails once, a message says so, and @l is as before. One link only:
+ * this is static storage.
  */
 void link_pcap_wrap(struct link *l, int fd);
 

@@ -4,17 +4,15 @@
  * DOC: a client of a forwarded port should be refused by the kernel, not accepted and
  * then reset, when nobody would answer it. So with "auto" there is no socket, and for a fixed
  * port one that is bound but does not listen, until a socket that serves the port
- * is seen in the namespace that it leads to. This is looked at every 80 to 200 ms, such that
- * it takes 1/1500 of the time. First, whether the numbers of sockets have changed, or
- * have not for a second; then, by a hash, whether what listens has; only then is that
- * asked for again, to be used.
+ * is seen in the namespace that it leads to (listen_look.c). What there is to be is worked
+ * out anew for every port (listen_plan.c), and then done, as far as it differs.
  *
- * There is nothing to look at in a virtual machine, nor where a rule names another
+ * There is nothing to see in a virtual machine, nor where a rule names another
  * machine as its target, nor in a namespace that may pass on what comes to it:
  * there a port is always open, and who is not answered is reset.
  *
  * Sockets in the guest's namespace are opened by calls through w->in_ns.
- * Called by passt.c.
+ * Called by passt.c and listen_look.c.
  */
 #include "listen.h"
 
@@ -28,19 +26,11 @@
 #include "conf.h"
 #include "listen_int.h"
 #include "sock.h"
-#include "splice.h"
 #include "util.h"
 #include "worker.h"
 
 enum {
-	SCAN_MIN = 80, SCAN_MAX = 200,	/* ms between two looks */
-	SCAN_SHARE = 1500,		/* one part of so many is spent looking ... */
-	FULL_SHARE = 20,		/* ... or of so many, while sockets come and go */
-	WAKE_NS = 40 * 1000,		/* a look costs that in addition */
-	FULL = 1000,			/* ms, in which numbers of sockets may mislead */
-	RETRY = 1000,			/* ms, for ports that can't be had now */
-	PAUSE = 100,			/* ms, while connections can't be taken */
-	START_TRIES = 100, START_WAIT = 4,	/* ms: an earlier process may be ending */
+	START_TRIES = 250, START_WAIT = 4,	/* ms: an earlier process may be ending */
 	SAY_MAX = 4,			/* failures of a rule that are told one by one */
 };
 
@@ -98,6 +88,7 @@ struct listeners *listen_init(const struct conf *cf)
 	l.weak_max = MIN(lim.rlim_cur, (rlim_t)INT32_MAX);
 	l.weak_max -= l.weak_max / 8;
 	l.spare = -1;
+	l.dual_default = sock_dual_default();
 	l.table[LISTEN_OUT].dir = LISTEN_OUT;
 	set_rules(&l.table[LISTEN_IN], &cf->inbound, m);
 	set_rules(&l.table[LISTEN_OUT], &cf->outbound, m);
@@ -131,6 +122,7 @@ bool listen_find(struct listeners *l, union tag tag, struct listen_at *at)
 		.port = t->rules.rules[i].first + (index - t->base[i]),
 		.fd = t->ports[index].fd[slot] - 1,
 	};
+	at->v6 = slot == SLOT_V6 || (slot == SLOT_RULE && !addr_is4(&at->rule->listen));
 	return at->fd >= 0 && t->ports[index].state[slot] >= SLOT_ON;
 }
 
@@ -216,8 +208,8 @@ static int open_patiently(struct worker *w, const struct sock_place *p, bool mus
 	}
 }
 
-static int open_slot(struct worker *w, const struct fwd_rule *r, struct listen_port *p,
-		     uint16_t port, int slot, enum slot_state st)
+static int open_slot(struct worker *w, const struct listen_table *t, const struct fwd_rule *r,
+		     struct listen_port *p, uint16_t port, int slot, enum slot_state st)
 {
 	struct sock_place place = listen_place(r, port, slot, st);
 	int fd;
@@ -225,6 +217,7 @@ static int open_slot(struct worker *w, const struct fwd_rule *r, struct listen_p
 	if (r->weak && w->listen->full)
 		return -EMFILE;
 	place.freebind = w->cf->freebind;
+	place.dual_default = w->listen->dual_default && t->dir == LISTEN_IN;
 	place.shared = slot != SLOT_RULE && p->fd[SLOT_RULE];
 	fd = open_patiently(w, &place, !r->weak);
 	if (fd < 0)
@@ -239,7 +232,7 @@ static int open_slot(struct worker *w, const struct fwd_rule *r, struct listen_p
 	return 0;
 }
 
-static int watch(struct worker *w, int fd, union tag tag)
+int listen_watch(struct worker *w, int fd, union tag tag)
 {
 	int rc = loop_add(&w->loop, fd, EPOLLIN, tag);
 
@@ -255,7 +248,7 @@ static int turn_on(struct worker *w, struct listen_table *t, const struct fwd_ru
 	if (r->proto == IPPROTO_TCP && p->state[slot] == SLOT_PARKED)
 		rc = sock_listen_start(fd);
 	if (!rc)
-		rc = watch(w, fd, listen_tag(t, p - t->ports, slot));
+		rc = listen_watch(w, fd, listen_tag(t, p - t->ports, slot));
 	if (!rc)
 		p->state[slot] = st;
 	return rc;
@@ -288,7 +281,7 @@ static void reduce(struct worker *w, struct listen_port *p, const uint8_t plan[S
 static int extend_slot(struct worker *w, struct listen_table *t, const struct fwd_rule *r,
 		       struct listen_port *p, uint16_t port, int slot, enum slot_state st)
 {
-	int rc = p->fd[slot] ? 0 : open_slot(w, r, p, port, slot, st);
+	int rc = p->fd[slot] ? 0 : open_slot(w, t, r, p, port, slot, st);
 
 	if (!rc && st != SLOT_PARKED && w->listen->started)
 		rc = turn_on(w, t, r, p, slot, st);
@@ -316,8 +309,7 @@ static int extend(struct worker *w, struct listen_table *t, const struct fwd_rul
 	return rc;
 }
 
-/* Does what a rule leads to show itself to a scan? */
-static bool is_followed(const struct worker *w, const struct listen_table *t,
+bool listen_is_followed(const struct worker *w, const struct listen_table *t,
 			const struct fwd_rule *r)
 {
 	enum ipver v = addr_ver(&r->target);
@@ -339,7 +331,7 @@ static uint8_t reach_of(struct worker *w, struct listen_table *t, const struct f
 
 	if (!w->listen->started && r->proto == IPPROTO_TCP)
 		return 0;
-	if (!r->scan && (!leaf || !is_followed(w, t, r)))
+	if (!r->scan && (!leaf || !listen_is_followed(w, t, r)))
 		return t->dir == LISTEN_IN ? REACH_FULL : REACH_LO;
 	if (r->proto == IPPROTO_UDP)
 		found |= found >> REACH_UDP_SHIFT;
@@ -398,7 +390,7 @@ static int apply_rule(struct apply *a, int i)
 	if (bad > SAY_MAX)
 		log_warn("... and for %u more of %u ports", bad - SAY_MAX,
 			 r->last - r->first + 1u);
-	return bad == r->last - r->first + 1u ? -EADDRINUSE : 0;
+	return bad == r->last - r->first + 1u && !a->w->listen->full ? -EADDRINUSE : 0;
 }
 
 /* May run in the guest's namespace */
@@ -413,7 +405,7 @@ static int apply_all(void *ctx)
 	return rc;
 }
 
-static int apply(struct worker *w, struct listen_table *t, bool leaf)
+int listen_apply(struct worker *w, struct listen_table *t, bool leaf)
 {
 	struct apply a = { w, t, leaf, true };
 	unsigned failed_before = t->failed;
@@ -430,279 +422,8 @@ bool listen_open(struct worker *w, enum listen_dir dir)
 {
 	struct listen_table *t = table_of(w, dir);
 
-	if (!t->rules.count || !apply(w, t, false))
+	if (!t->rules.count || !listen_apply(w, t, false))
 		return true;
 	log_err("Couldn't listen on requested ports");
 	return false;
-}
-
-/* Looking */
-
-/* FNV-1a over what is found */
-static void sum_sock(void *ctx, const struct scan_sock *sk)
-{
-	uint64_t *sum = ctx, k[4];
-	size_t i;
-
-	memcpy(k, sk->addr.b, sizeof(sk->addr.b));
-	k[2] = (uint64_t)sk->ifindex << 32 | (uint32_t)sk->port << 16 | sk->proto;
-	k[3] = sk->dual;
-	for (i = 0; i < NELEM(k); i++) {
-		*sum = (*sum ^ k[i]) * 0x100000001b3;
-		*sum ^= *sum >> 29;
-	}
-}
-
-struct mapping { struct reach_ctx reach; uint8_t *map; };
-
-static void map_sock(void *ctx, const struct scan_sock *sk)
-{
-	struct mapping *m = ctx;
-	uint8_t reach = listen_reach(&m->reach, sk);
-
-	m->map[sk->port] |= sk->proto == IPPROTO_TCP ? reach : reach << REACH_UDP_SHIFT;
-}
-
-/* Peers on the host come to the guest's own address, or to its loopback if spliced */
-static void reach_in(const struct worker *w, enum ipver v, struct reach_ctx *c)
-{
-	struct side at = { addr_loopback(v), 1 }, to = { { { { 0 } } }, 1 };
-	struct side out[SPLICE_TARGETS];
-	const struct guest *g = &w->guest;
-	int i, n = 0;
-
-	c->own[v] = addr_is_any(&g->seen[v]) ? w->cf->net[v].addr : g->seen[v];
-	c->own_ll = g->seen_ll;
-	c->remote[v] = w->link;
-	if (splice_takes(w, &at.addr, &to.addr))
-		n = splice_targets(w, &at, &to, true, out);
-	for (i = 0; i < n; i++) {
-		if (addr_is_loopback(&out[i].addr))
-			c->lo_to_lo[v] = true;
-		else
-			c->lo_to_own[v] = true;
-	}
-}
-
-static struct reach_ctx reach_ctx(const struct worker *w, const struct listen_table *t)
-{
-	struct reach_ctx c = { 0 };
-	enum ipver v;
-
-	for (v = V4; v < IPVERS; v++) {
-		if (t->dir == LISTEN_IN)
-			reach_in(w, v, &c);
-		else
-			c.lo_to_lo[v] = true;
-	}
-	return c;
-}
-
-/* What we listen for the other direction is no service: that would be a loop */
-static void forget_own(struct listeners *l, const struct listen_table *other)
-{
-	uint32_t i;
-	int k, slot;
-
-	for (k = 0; k < other->rules.count; k++) {
-		const struct fwd_rule *r = &other->rules.rules[k];
-		uint8_t keep = r->proto == IPPROTO_TCP ?
-			(uint8_t)~REACH_FULL : (uint8_t)REACH_FULL;
-
-		for (i = other->base[k]; i < other->base[k + 1]; i++) {
-			for (slot = 0; slot < SLOTS; slot++) {
-				if (other->ports[i].state[slot] >= SLOT_ON)
-					l->map[r->first + (i - other->base[k])] &= keep;
-			}
-		}
-	}
-}
-
-/* Who would be answered where, now: to l->map. 0 or -errno */
-static int fill_map(struct worker *w, struct listen_table *t)
-{
-	struct mapping m = { reach_ctx(w, t), w->listen->map };
-	int rc;
-
-	memset(w->listen->map, 0, sizeof(w->listen->map));
-	if (!t->scanned)
-		return 0;
-	rc = scan_run(&t->scan, t->scan_udp, map_sock, &m);
-	forget_own(w->listen, &w->listen->table[!t->dir]);
-	return rc;
-}
-
-/* Has anything changed? Costs little if not. */
-static bool has_changed(struct worker *w, struct listen_table *t, bool leaf)
-{
-	const struct scan_sock seen[] = {
-		{ .addr = w->guest.seen[V4], .port = leaf },
-		{ .addr = w->guest.seen[V6] }, { .addr = w->guest.seen_ll },
-	};
-	uint64_t sum = 0xcbf29ce484222325;
-	size_t i;
-
-	for (i = 0; i < NELEM(seen); i++)
-		sum_sock(&sum, &seen[i]);
-	if (scan_run(&t->scan, t->scan_udp, sum_sock, &sum) || sum == t->sum)
-		return false;
-	t->sum = sum;
-	return true;
-}
-
-/* Can nothing have changed? Costs next to nothing. */
-static bool is_quiet(const struct worker *w, struct listen_table *t)
-{
-	uint64_t counts = scan_counts(&t->scan);
-
-	if (counts && counts == t->counts && w->now < t->full_at)
-		return true;
-	t->counts = counts;
-	t->full_at = w->now + FULL;
-	return false;
-}
-
-/* Look, and open and close sockets as needed. 0, or -errno if that is the end */
-static int look(struct worker *w, struct listen_table *t, bool must)
-{
-	uint64_t begin = now_ns();
-	bool leaf = true, changed = false;
-
-	if (t->scanned && (must || !is_quiet(w, t))) {
-		leaf = t->dir == LISTEN_OUT || scan_is_leaf(&t->scan);
-		changed = has_changed(w, t, leaf);
-	}
-	w->listen->took += now_ns() - begin;
-	if (!changed && !must)
-		return 0;
-	fill_map(w, t);
-	return apply(w, t, leaf && t->scanned);
-}
-
-static int open_scan(void *ctx)
-{
-	struct listen_table *t = ctx;
-
-	return scan_open(&t->scan);
-}
-
-/* Get ready to look, if a rule asks for it */
-static void start_scan(struct worker *w, struct listen_table *t)
-{
-	int i, rc;
-
-	for (i = 0; i < t->rules.count; i++) {
-		const struct fwd_rule *r = &t->rules.rules[i];
-
-		t->scanned |= is_followed(w, t, r);
-		t->scan_udp |= r->scan && r->proto == IPPROTO_UDP;
-	}
-	if (!t->scanned || !w->in_ns) {
-		t->scanned = false;
-		return;
-	}
-	rc = t->dir == LISTEN_OUT ? open_scan(t) : w->in_ns(w, open_scan, t);
-	if (rc < 0) {
-		log_warn("Can't see what listens: %s, ports given by \"auto\" stay closed",
-			 err_str(rc));
-		t->scanned = false;
-	}
-}
-
-/* Watch all sockets that peers are welcome at */
-static void watch_all(struct worker *w)
-{
-	struct listen_table *t;
-	uint32_t i;
-	int slot;
-
-	for (t = w->listen->table; t < w->listen->table + LISTEN_DIRS; t++) {
-		for (i = 0; i < t->base[t->rules.count]; i++) {
-			struct listen_port *p = &t->ports[i];
-
-			for (slot = 0; slot < SLOTS; slot++) {
-				if (p->state[slot] >= SLOT_ON)
-					watch(w, slot_fd(p, slot), listen_tag(t, i, slot));
-			}
-		}
-	}
-}
-
-bool listen_start(struct worker *w)
-{
-	struct listeners *l = w->listen;
-	int dir, rc = 0;
-
-	l->started = true;
-	listen_spare(l);
-	for (dir = 0; dir < LISTEN_DIRS; dir++)
-		start_scan(w, &l->table[dir]);
-	for (dir = 0; dir < LISTEN_DIRS && !rc; dir++)
-		rc = look(w, &l->table[dir], true);
-	if (rc) {
-		log_err("Couldn't listen on requested ports");
-		return false;
-	}
-	watch_all(w);
-	l->running = true;
-	listen_turn(w);
-	return true;
-}
-
-struct timer *listen_timer(struct worker *w)
-{
-	return &w->listen->timer;
-}
-
-/* When to look again, in ms, after a look that took l->took ns. The cost is smoothed, as
- * other processes can make a single look dear; one that was really dear is
- * followed by a longer rest.
- */
-static uint64_t interval(struct listeners *l)
-{
-	uint64_t wait, took = l->took;
-
-	if (took < l->cost)
-		l->cost = took;
-	else
-		l->cost += (took - l->cost) / 16;
-	wait = (l->cost + WAKE_NS) * SCAN_SHARE / 1000000;
-	wait = MIN(MAX(wait, SCAN_MIN), SCAN_MAX);
-	return MAX(wait, MIN(took * FULL_SHARE / 1000000, FULL));
-}
-
-void listen_turn(struct worker *w)
-{
-	struct listeners *l = w->listen;
-	bool retry = w->now >= l->retry_at && !l->full, again = false;
-	struct listen_table *t;
-
-	l->took = 0;
-	if (retry)
-		l->retry_at = w->now + RETRY;
-	for (t = l->table; t < l->table + LISTEN_DIRS; t++) {
-		l->retry = retry && t->failed;
-		look(w, t, l->retry);
-		again |= t->scanned || t->failed;
-	}
-	if (l->paused)
-		watch_all(w);
-	l->paused = false;
-	if (again)
-		timer_set(&w->wheel, &l->timer, w->now + interval(l));
-}
-
-void listen_pause(struct worker *w)
-{
-	struct listeners *l = w->listen;
-
-	l->paused = true;
-	if (!timer_armed(&l->timer))
-		timer_set(&w->wheel, &l->timer, w->now + PAUSE);
-}
-
-void listen_spare(struct listeners *l)
-{
-	if (l->spare < 0)
-		l->spare = sock_open(IPPROTO_UDP, V4);
 }

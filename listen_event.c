@@ -186,6 +186,7 @@ static void receive_all(struct worker *w, const struct listen_at *at)
 	struct sock_arrival a;
 	int i;
 
+	sock_listen_tell(at->fd, at->v6);
 	for (i = 0; i < TURN_PEERS; i++) {
 		int rc = sock_listen_recv(at->fd, data, UDP_PEER_MAX, &a);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* listen_int.h - what the rooms of forwarded ports share
  *
- *   listen.c        which sockets there are to be, and when that is looked at
+ *   listen.c        sockets: open, listen, park, close, as planned
+ *   listen_look.c   what is there in the namespace they lead to, and when to look
  *   listen_plan.c   pure: what is reachable, and so what should listen
  *   listen_event.c  somebody came: who, and where that goes
  */
@@ -85,6 +86,7 @@ struct listeners {
 	uint64_t retry_at;		/* ms, for ports that could not be had */
 	int spare;			/* a descriptor for when there is none, or -1 */
 	int weak_max;			/* descriptors that "best effort" may take */
+	bool dual_default;		/* as IPv6 sockets of the host are */
 	bool started, running;		/* sockets may listen; nothing is fatal any more */
 	bool retry;			/* ... those that could not be had */
 	bool full;			/* no descriptors for "best effort" any more */
@@ -98,7 +100,20 @@ struct listen_at {
 	struct listen_table *table;
 	int fd;
 	uint16_t port;
+	bool v6;			/* its family */
 };
+
+/* Does what rule @r leads to show itself to a scan? */
+bool listen_is_followed(const struct worker *w, const struct listen_table *t,
+			const struct fwd_rule *r);
+
+/* Have all sockets as they should be after a look, w->listen->map; @leaf: what was not seen
+ * is not there. 0, or -errno if that is the end.
+ */
+int listen_apply(struct worker *w, struct listen_table *t, bool leaf);
+
+/* Have the loop watch @fd, or watch it again: 0 or -errno */
+int listen_watch(struct worker *w, int fd, union tag tag);
 
 /* Stop to take connections for a moment: there is no way to take them */
 void listen_pause(struct worker *w);

@@ -5,7 +5,7 @@
  * user who started us; then the guest's namespace or socket, the sandbox, and the loop.
  * All memory is static and belongs to the one worker.
  */
-#define _GNU_SOURCE		/* prlimit() */
+#define _GNU_SOURCE		/* prlimit(), syscall() */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "chunk.h"
@@ -72,7 +73,7 @@ static const struct {
 	[FLOW_TCP]	= { tcp_flow_work, tcp_flow_timer },
 	[FLOW_UDP]	= { udp_flow_work, udp_flow_timer },
 	[FLOW_ICMP]	= { icmp_flow_work, icmp_flow_timer },
-	[FLOW_TCP_SPLICE] = { tcp_splice_flow_work, tcp_splice_flow_close },
+	[FLOW_TCP_SPLICE] = { tcp_splice_flow_work, tcp_splice_flow_timer },
 	[FLOW_UDP_SPLICE] = { udp_splice_flow_work, udp_splice_flow_timer },
 };
 
@@ -433,6 +434,19 @@ static void run(struct start *s)
 	}
 }
 
+/* Ports are free at once for who comes next: the tap device takes its time to go
+ *
+ * #syscalls close_range
+ */
+static void close_ports(const struct worker *w)
+{
+	unsigned keep = w->link && w->link->fd > 2 ? w->link->fd : 2;
+
+	if (keep > 3)
+		syscall(SYS_close_range, 3, keep - 1, 0);
+	syscall(SYS_close_range, keep + 1, ~0U, 0);
+}
+
 int main(int argc, char **argv)
 {
 	static struct conf cf;
@@ -465,5 +479,6 @@ int main(int argc, char **argv)
 	isolate_postfork(&cf, &s.sandbox);
 	pasta_go(&s.pasta);
 	run(&s);
+	close_ports(&w);
 	return w.status;
 }

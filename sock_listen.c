@@ -46,19 +46,27 @@ static int set_freebind(int fd, enum ipver v)
 			 sock_opt(fd, IPPROTO_IP, IP_FREEBIND, 1);
 }
 
+bool sock_dual_default(void)
+{
+	int only = 1, fd = sock_open(IPPROTO_UDP, V6);
+	socklen_t len = sizeof(only);
+
+	if (fd < 0)
+		return false;
+	getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len);
+	close(fd);
+	return !only;
+}
+
 static int set_options(int fd, const struct sock_place *p)
 {
-	bool v6 = addr_ver(&p->at.addr) == V6, udp = p->proto == IPPROTO_UDP;
+	enum ipver v = addr_ver(&p->at.addr);
 	int rc = 0;
 
-	if (v6)
+	if (v == V6 && !(p->dual && p->dual_default))
 		rc = sock_opt(fd, IPPROTO_IPV6, IPV6_V6ONLY, !p->dual);
-	if (!rc && udp && v6)
-		rc = sock_opt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-	else if (!rc && udp)
-		rc = sock_opt(fd, IPPROTO_IP, IP_PKTINFO, 1);
 	if (!rc && p->freebind)
-		rc = set_freebind(fd, v6 ? V6 : V4);
+		rc = set_freebind(fd, v);
 	if (!rc && p->ifname[0])
 		rc = sock_device(fd, p->ifname);
 	return rc;
@@ -151,6 +159,14 @@ static void read_pktinfo(struct msghdr *m, struct sock_arrival *a)
 			a->ifindex = i.ipi6_ifindex;
 		}
 	}
+}
+
+void sock_listen_tell(int fd, bool v6)
+{
+	if (v6)
+		sock_opt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	else
+		sock_opt(fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
 /* #syscalls recvmsg */

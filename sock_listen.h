@@ -18,13 +18,17 @@ struct sock_place {
 	struct side at;
 	const char *ifname;		/* device, or "" */
 	uint8_t proto;			/* IPPROTO_TCP or IPPROTO_UDP */
-	bool dual;			/* at "::", IPv4 as well */
+	bool dual;			/* at "::", IPv4 as well ... */
+	bool dual_default;		/* ... which new sockets do: see there */
 	bool freebind;			/* the address may not be there yet */
 	bool shared;			/* TCP: in spite of a parked socket of ours */
 };
 
 /* Have a socket use the device @ifname only: 0 or -errno */
 int sock_device(int fd, const char *ifname);
+
+/* Do IPv6 sockets of this namespace take IPv4 without being told to? */
+bool sock_dual_default(void);
 
 /* A bound socket; TCP: parked. Descriptor or -errno. While it is there nobody else can
  * bind to the same place, whatever options they set.
@@ -52,6 +56,11 @@ struct sock_arrival {
 	unsigned ifindex;		/* where it came in */
 	size_t len;
 };
+
+/* Have the addresses told, also of those that wait already. Not done by sock_listen_open(), as
+ * most sockets never get a datagram.
+ */
+void sock_listen_tell(int fd, bool v6);
 
 /* Take one, payload to @buf: 0 or -errno */
 int sock_listen_recv(int fd, void *buf, size_t size, struct sock_arrival *a);

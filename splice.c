@@ -34,6 +34,7 @@ enum {
 	PIPE_SIZE_MIN = 16 * 1024,
 	PAGE = 4096,
 	UDP_RCVBUF = 4 << 20,
+	RETRY = 100,			/* ms, after a refill that failed */
 };
 
 struct pool {
@@ -46,6 +47,7 @@ struct pool {
 
 struct splice {
 	struct pool pools[2][IPVERS];	/* [is it UDP?] */
+	uint64_t refill_at;		/* not before, ms */
 	bool pipes_used;
 	int npipes;
 	struct splice_pipe pipes[PIPES];
@@ -188,17 +190,26 @@ static bool any_low(const struct splice *sp)
 	       is_low(&sp->pools[true][V4]) || is_low(&sp->pools[true][V6]);
 }
 
+static void refill_pipes(struct worker *w, struct splice *sp)
+{
+	while (sp->pipes_used && sp->npipes < PIPES_LOW) {
+		if (open_pipe(&sp->pipes[sp->npipes])) {
+			sp->refill_at = w->now + RETRY;
+			return;
+		}
+		sp->npipes++;
+	}
+}
+
 void splice_refill(struct worker *w)
 {
 	struct splice *sp = w->splice;
 
-	if (unlikely(any_low(sp)) && w->in_ns)
-		w->in_ns(w, fill_low, sp);
-	while (sp->pipes_used && sp->npipes < PIPES_LOW) {
-		if (open_pipe(&sp->pipes[sp->npipes]))
-			break;
-		sp->npipes++;
-	}
+	if (w->now < sp->refill_at)
+		return;
+	if (unlikely(any_low(sp)) && w->in_ns && w->in_ns(w, fill_low, sp) < 0)
+		sp->refill_at = w->now + RETRY;
+	refill_pipes(w, sp);
 }
 
 /* The address that the guest has by all that we know, possibly unset */

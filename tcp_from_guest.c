@@ -124,8 +124,8 @@ static void acked_new(struct worker *w, struct tcp *t, uint32_t ack)
 
 static void acked_again(struct tcp *t, const struct pkt *p, bool wnd_same)
 {
-	if (t->snd_una == t->snd_max)
-		return;
+	if (t->snd_una == t->snd_max || !t->snd_wnd)
+		return;			/* nothing, or a probe, is in flight */
 	if (wnd_same && !p->data.left && !(p->tcp.flags & (TCP_FIN | TCP_SYN)) &&
 	    t->dupacks < UINT8_MAX)
 		t->dupacks++;

@@ -211,6 +211,16 @@ static void send_syn(struct worker *w, struct tcp *t)
 	advance(w, t, 1);
 }
 
+/* Sequence number of a segment without data. One beyond the guest's window, where a probe
+ * or what was sent before the window shrank may be, would make it ignore the segment.
+ */
+static uint32_t bare_seq(const struct tcp *t)
+{
+	uint32_t edge = t->snd_una + t->snd_wnd;
+
+	return t->snd_una != t->iss && seq_lt(edge, t->snd_max) ? edge : t->snd_max;
+}
+
 static void send_ack(struct worker *w, struct tcp *t)
 {
 	int i, n = t->marks & TM_DUPACK && !t->sack_ok ? 3 : 1;
@@ -219,7 +229,7 @@ static void send_ack(struct worker *w, struct tcp *t)
 	put_options(w, t, &o);
 	put_sack(w, t, &o);
 	for (i = 0; i < n; i++)
-		if (!send_bare(w, t, t->snd_nxt, TCP_ACK, &o))
+		if (!send_bare(w, t, bare_seq(t), TCP_ACK, &o))
 			return;
 	told(t, true);
 }
@@ -231,7 +241,7 @@ void tcp_send_rst(struct worker *w, struct tcp *t)
 	/* The guest that has not answered yet sent nothing to acknowledge */
 	bool ack = t->f.from_guest || t->snd_una != t->iss;
 
-	send_bare(w, t, t->snd_nxt, ack ? TCP_RST | TCP_ACK : TCP_RST, &o);
+	send_bare(w, t, bare_seq(t), ack ? TCP_RST | TCP_ACK : TCP_RST, &o);
 }
 
 void tcp_reject(struct worker *w, const struct pkt *p)

@@ -65,6 +65,7 @@ struct tcp {
 	uint8_t peeks;			/* receives so far, up to a few */
 	uint8_t lent;			/* chunks promised beyond the socket's room */
 	bool recovering;		/* fast recovery up to @recover */
+	bool overdue;			/* the RTO has expired, its grace has not */
 	uint16_t mss;			/* payload of one segment to the guest */
 	uint16_t parked;		/* chunk queue: data no socket has yet */
 

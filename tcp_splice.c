@@ -41,6 +41,9 @@ enum { NEAR, FAR, ENDS };
 enum {
 	TURN_BYTES = 4 << 20,		/* budget of a flow in a turn, each way */
 	PIECE = 1 << 20,		/* most to move by one call */
+	LOWAT = 512 << 10,		/* bytes that bulk data is received by */
+	PAUSE = 8,			/* ms */
+	BULK_MIN = 32, BULK_MAX = 4096,	/* MiB */
 };
 
 /* One socket, and what came from it */
@@ -53,6 +56,8 @@ struct end {
 	bool failed;
 	struct splice_pipe pipe;	/* if there are ... */
 	uint32_t held;			/* ... bytes in it, for the other one */
+	uint32_t bulk;			/* KiB without a pause ... */
+	uint64_t moved_at;		/* ... up to then, ms */
 };
 
 struct tcp_splice {
@@ -60,6 +65,8 @@ struct tcp_splice {
 	struct end end[ENDS];
 	bool connected;
 	uint8_t ntargets, tried;
+	uint8_t lowat;			/* end with a low-water mark, or ENDS */
+	uint16_t bulk_min;		/* MiB after which one gets it */
 	struct side targets[SPLICE_TARGETS];
 	struct addr from;		/* source of the far socket, or unspecified */
 	bool to_ns;
@@ -237,6 +244,39 @@ static ssize_t copy(struct worker *w, struct end *e, struct end *to)
 	return sent;
 }
 
+/* Bulk data is worth a low-water mark: fewer wake-ups for larger pieces. Its end may lie
+ * below the mark: the timer takes that away once there is a pause.
+ */
+static void note_bulk(struct worker *w, struct tcp_splice *t, int from, size_t moved)
+{
+	struct end *e = &t->end[from];
+
+	if (w->now - e->moved_at > PAUSE)
+		e->bulk = 0;
+	e->moved_at = w->now;
+	e->bulk += moved >> 10;
+	if (t->lowat == ENDS && e->bulk >> 10 >= t->bulk_min && !e->hangup) {
+		sock_opt(e->fd, SOL_SOCKET, SO_RCVLOWAT, LOWAT);
+		t->lowat = from;
+	}
+	if (t->lowat == from)
+		timer_set(&w->wheel, &t->f.timer, w->now + PAUSE);
+}
+
+/* The more often there are pauses, the less it pays */
+void tcp_splice_flow_timer(struct worker *w, struct flow *f)
+{
+	struct tcp_splice *t = splice_of(f);
+	struct end *e = &t->end[t->lowat];
+
+	sock_opt(e->fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+	e->readable = true;
+	e->bulk = 0;
+	t->lowat = ENDS;
+	t->bulk_min = MIN(2 * t->bulk_min, BULK_MAX);
+	flow_dirty(w, f);
+}
+
 /* What one socket has, as far as the other one takes it, within the budget */
 static void pump(struct worker *w, struct tcp_splice *t, int from)
 {
@@ -258,6 +298,8 @@ static void pump(struct worker *w, struct tcp_splice *t, int from)
 	}
 	if (!e->held)
 		drop_pipe(w, e);
+	if (moved)
+		note_bulk(w, t, from, moved);
 }
 
 /* All that came before the end has been passed on: so is the end. If the other end
@@ -382,6 +424,8 @@ bool tcp_splice_open(struct worker *w, int fd, const struct side *peer,
 	f->fd = fd;
 	init_end(&t->end[NEAR], fd);
 	init_end(&t->end[FAR], -1);
+	t->lowat = ENDS;
+	t->bulk_min = BULK_MIN;
 	splice_tune(fd);
 	rc = route(w, t, peer, to, to_ns);
 	if (!rc)

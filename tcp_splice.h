@@ -28,6 +28,9 @@ void tcp_splice_event(struct worker *w, union tag tag, uint32_t events);
 /* The flow was dirty: move what can be moved */
 void tcp_splice_flow_work(struct worker *w, struct flow *f);
 
+/* The flow's timer fired */
+void tcp_splice_flow_timer(struct worker *w, struct flow *f);
+
 /* Reset both sides and free the flow */
 void tcp_splice_flow_close(struct worker *w, struct flow *f);
 

@@ -17,6 +17,7 @@ enum {				/* ms */
 	RTO_FIRST	= 1000,
 	RTO_MIN		= 200,
 	RTO_MAX		= 120 * 1000,
+	RTO_GRACE	= 10,		/* to read what waits on the link */
 	ACK_DELAY	= 2,
 	IDLE_MAX	= 2 * 3600 * 1000,
 	RETRIES_MAX	= 7,
@@ -77,6 +78,7 @@ void tcp_timers_acked(struct worker *w, struct tcp *t, bool all)
 	if (t->rtt_start && seq_le(t->rtt_seq, t->snd_una))
 		measure_rtt(w, t);
 	t->retries = 0;
+	t->overdue = false;
 	t->rto_at = all ? 0 : w->now + t->rto;
 	if (!all)
 		arm(w, t);
@@ -129,12 +131,23 @@ static void retransmit_all(struct worker *w, struct tcp *t)
 	t->marks |= TM_READABLE;
 }
 
-static void rto_expired(struct worker *w, struct tcp *t)
+/* Is it us who are late? After a pause, the guest's ACK may wait on the link. */
+static bool late(struct worker *w, struct tcp *t)
 {
 	if (w->link_stuck) {		/* it says nothing about the guest */
 		t->rto_at = w->now + t->rto;
-		return;
+		return true;
 	}
+	t->overdue = !t->overdue;
+	if (t->overdue)
+		t->rto_at = w->now + RTO_GRACE;
+	return t->overdue;
+}
+
+static void rto_expired(struct worker *w, struct tcp *t)
+{
+	if (late(w, t))
+		return;
 	t->rto_at = 0;
 	t->rtt_start = 0;		/* Karn: don't time what is sent twice */
 	if (t->retries >= RETRIES_MAX) {

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import zip_longest
 
 WIDTH, ROW, LEAST = 1400, 17, 0.0005
 
@@ -75,19 +76,32 @@ def fold(script):
     return tree, total
 
 
+def of_call(stack):
+    """The system call that a stack is in"""
+    if "do_syscall_64" not in stack:
+        return "(none)"
+    for name in stack[stack.index("do_syscall_64") + 1:]:
+        if name != "x64_sys_call":
+            return re.sub(r"^(__x64_sys_|ksys_|__sys_|___sys_|do_)", "", name)
+    return "do_syscall_64"
+
+
 def hot(script):
-    """Where each program spends its time itself"""
-    self_time, per = {}, {}
+    """Where programs spend their time: below which system call, and in which function"""
+    per, below, itself = {}, {}, {}
     for period, stack in samples(script):
-        per[stack[0]] = per.get(stack[0], 0) + period
-        key = stack[0], stack[-1]
-        self_time[key] = self_time.get(key, 0) + period
+        prog = stack[0]
+        per[prog] = per.get(prog, 0) + period
+        for table, key in (below, of_call(stack)), (itself, stack[-1]):
+            table.setdefault(prog, {})
+            table[prog][key] = table[prog].get(key, 0) + period
     total = sum(per.values())
-    for prog in sorted(per, key=per.get, reverse=True)[:6]:
-        print("%5.1f %%  %s" % (100 * per[prog] / total, prog))
-        top = sorted((k for k in self_time if k[0] == prog), key=self_time.get, reverse=True)
-        for k in top[:12]:
-            print("         %5.1f %%  %s" % (100 * self_time[k] / per[prog], k[1]))
+    for prog in sorted(per, key=per.get, reverse=True)[:4]:
+        print("%5.1f %% of the machine: %s" % (100 * per[prog] / total, prog))
+        rows = [sorted(t[prog].items(), key=lambda x: -x[1])[:14] for t in (below, itself)]
+        for a, b in zip_longest(*rows, fillvalue=("", 0)):
+            print("    %-42s %s" % tuple(
+                "%5.1f %%  %s" % (100 * n / per[prog], k) if n else "" for k, n in (a, b)))
 
 
 def depth_of(tree):

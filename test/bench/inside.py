@@ -33,7 +33,10 @@ def client(prefix, cmd, seconds):
         raise Failed("hung") from None
     if p.returncode:
         raise Failed((p.stderr or p.stdout).strip()[-200:] or "status %d" % p.returncode)
-    return json.loads(p.stdout)
+    r = json.loads(p.stdout)
+    if "error" in r:
+        raise Failed(r["error"])
+    return r
 
 
 def listening(pid, port):
@@ -87,15 +90,27 @@ class Measure:
             return s.guest, self.world.host, s.out, stands.PORT
         return self.world.host, s.guest, s.lo if path == "splice" else s.into, s.port
 
+    def patient(self, *args):
+        """A client whose server has just begun to listen: that may not be known yet"""
+        end = time.monotonic() + 3
+        while True:
+            try:
+                return client(*args)
+            except Failed as e:
+                if "refused" not in str(e) or time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+
     def stream(self, s, c, seconds):
         at, server_at, addrs, port = self.ends(s, c.path)
         flows, way = re.fullmatch(r"tcp(\d+)-(up|down)", c.kind).groups()
         server = start([*server_at, "iperf3", "-s", "-1", "-p", str(port)])
         try:
             wait_for(5, "iperf3", lambda: listening(server.pid, port))
-            r = client(at, ["iperf3", "-J", "-c", addrs[c.ver], "-p", str(port), "-P", flows,
-                            "-t", str(max(1, round(seconds))), "-C", self.cc,
-                            *(["-R"] if way == "down" else [])], seconds)
+            r = self.patient(at, [
+                "iperf3", "-J", "-c", addrs[c.ver], "-p", str(port), "-P", flows,
+                "-t", str(max(1, round(seconds))), "-C", self.cc,
+                *(["-R"] if way == "down" else [])], seconds)
         finally:
             stop(server)
         end = r["end"]["sum_received"]

@@ -128,6 +128,45 @@ static void t_no_window(void)
 	QUIET();
 }
 
+/* While a probe is on its way, our other segments must not lie beyond the window: a guest
+ * that is told nothing any more sends the same again for ever
+ */
+static void t_no_window_ack(void)
+{
+	const struct seg *s;
+
+	connect_full();
+	warm_up();
+	put_seg((struct seg){ .flags = ACK, .ack = 1, .ws = NONE, .wnd_zero = true });
+	sock_write(5000);
+	s = wait_seg(1000);
+	CHECK(s && s->len == 1 && s->seq == 1);
+	put_seg((struct seg){ .flags = ACK, .ack = 1, .len = 3000, .ws = NONE,
+			      .wnd_zero = true });
+	EXPECT(ACK, 1, 3000, 0);
+	sock_reset();
+	EXPECT(RST | ACK, 1, 3000, 0);
+}
+
+/* Answers to probes are no duplicate acknowledgements */
+static void t_no_window_answers(void)
+{
+	int i;
+
+	connect_full();
+	warm_up();
+	put_seg((struct seg){ .flags = ACK, .ack = 1, .ws = NONE, .wnd_zero = true });
+	sock_write(5000);
+	CHECK(wait_seg(1000));
+	for (i = 0; i < 5; i++) {
+		put_seg((struct seg){ .flags = ACK, .ack = 1, .ws = NONE, .wnd_zero = true });
+		QUIET();
+	}
+	CHECK(!flow()->recovering && !me.w.stats.tcp_retrans);
+	ack(1);
+	CHECK(take_data(2) == 5001);
+}
+
 /* Nobody answers the probes */
 static void t_no_window_gone(void)
 {
@@ -538,6 +577,8 @@ int main(void)
 	RUN(t_segments);
 	RUN(t_window);
 	RUN(t_no_window);
+	RUN(t_no_window_ack);
+	RUN(t_no_window_answers);
 	RUN(t_no_window_gone);
 	RUN(t_timeout);
 	RUN(t_timeout_in_vain);

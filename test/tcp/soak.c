@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -231,10 +232,20 @@ static _Noreturn void client(const char *addr, uint16_t port, struct load load)
 	exit(0);
 }
 
+/* A child that does not outlive this process */
+static pid_t spawn(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
 static pid_t run_server(const char *addr)
 {
 	int fd = listen_on(addr, PORT);
-	pid_t pid = fork();
+	pid_t pid = spawn();
 
 	if (!pid)
 		server(fd);
@@ -244,7 +255,7 @@ static pid_t run_server(const char *addr)
 
 static pid_t run_client(const char *addr, uint16_t port, struct load load)
 {
-	pid_t pid = fork();
+	pid_t pid = spawn();
 
 	if (!pid)
 		client(addr, port, load);

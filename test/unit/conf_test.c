@@ -189,7 +189,7 @@ static void t_bad(void)
 		{ "passt --migrate-no-linger", "--migrate-no-linger is not supported" },
 		{ "passt --print-capabilities", "--print-capabilities is not supported" },
 		{ "passt -c /x", "--conf-path is not supported" },
-		{ "passt --stats 1", "--stats is not supported" },
+		{ "passt --stats 1", "--stats needs --foreground before it" },
 		{ "passt --dhcp-opt 42", "CODE:VALUE" },
 		{ "passt --dhcp-opt 42:x", "IPv4 addresses" },
 		{ "passt --dhcp-opt 256:0x00", "no option with this code" },

@@ -148,6 +148,39 @@ static void t_dirty(void)
 	flow_free(&w, d);
 }
 
+/* What does not need the link does not wait for it, in whatever slot it is */
+static void t_stuck(void)
+{
+	struct flow *a = open_flow(1), *b = flow_new(&w, FLOW_TCP_SPLICE, IPPROTO_TCP);
+
+	flow_dirty(&w, a);
+	flow_dirty(&w, b);
+	w.link_stuck = true;
+	CHECK(flow_dirty_begin(&w));
+	CHECK(flow_next_dirty(&w) == b);
+	CHECK(!flow_next_dirty(&w) && !flow_dirty_begin(&w));
+
+	flow_free(&w, a);		/* still on the list that waits */
+	CHECK(flow_new(&w, FLOW_UDP_SPLICE, IPPROTO_UDP) == a);
+	CHECK(!flow_dirty_begin(&w));
+	flow_dirty(&w, a);
+	CHECK(flow_dirty_begin(&w) && flow_next_dirty(&w) == a);
+	CHECK(!flow_next_dirty(&w));
+
+	w.link_stuck = false;
+	CHECK(flow_dirty_begin(&w) && !flow_next_dirty(&w));
+	flow_free(&w, b);
+	CHECK(open_flow(1) == b);
+	flow_dirty(&w, b);
+	flow_dirty_begin(&w);
+	w.link_stuck = true;		/* in the middle of a turn */
+	CHECK(!flow_next_dirty(&w));
+	w.link_stuck = false;
+	CHECK(flow_dirty_begin(&w) && flow_next_dirty(&w) == b);
+	flow_free(&w, a);
+	flow_free(&w, b);
+}
+
 static void t_each(void)
 {
 	struct flow *u;
@@ -221,6 +254,7 @@ int main(void)
 	t_reuse();
 	t_timer();
 	t_dirty();
+	t_stuck();
 	t_each();
 	t_full();
 	t_str();

@@ -82,6 +82,36 @@ static void silent(void)
 	log_err("found");
 }
 
+static char made[2][32] = { "/tmp/log_test.XXXXXX", "/tmp/log_test.XXXXXX" };
+
+static void dying_undone(void)
+{
+	char copy[32];
+
+	die_unlink(strcpy(copy, made[0]));
+	die_unlink("/nonexistent/file");
+	memset(copy, 0, sizeof(copy));
+	die("gone");
+}
+
+static void dying_late(void)
+{
+	die_unlink(made[1]);
+	die_keep();
+	die_said();
+}
+
+static void t_undone(void)
+{
+	close(mkstemp(made[0]));
+	close(mkstemp(made[1]));
+	CHECK(run(dying_undone) == 1 && !strcmp(text, "gone\n"));
+	CHECK(access(made[0], F_OK));
+	CHECK(run(dying_late) == 1 && !text[0]);
+	CHECK(!access(made[1], F_OK));
+	unlink(made[1]);
+}
+
 static void t_levels(void)
 {
 	CHECK(!run(say_all) && !strcmp(text, "e1\nw\ni\n"));
@@ -224,6 +254,7 @@ int main(void)
 
 	close(fd);
 	t_levels();
+	t_undone();
 	t_long();
 	t_bucket();
 	t_file();
