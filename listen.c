@@ -2,8 +2,8 @@
 /* listen.c - forwarded ports: which sockets there are to be, and when that is looked at
  *
  * DOC: a client of a forwarded port should be refused by the kernel, not accepted and
- * then reset, when nobody would answer it. So with "auto" there is no socket, and for a fixed
- * port one that is bound but does not listen, until a socket that serves the port
+ * then reset, when nobody would answer it. So with "auto" there is no socket, and for a
+ * fixed port one that is bound but does not listen, until a socket that serves the port
  * is seen in the namespace that it leads to (listen_look.c). What there is to be is worked
  * out anew for every port (listen_plan.c), and then done, as far as it differs.
  *
@@ -208,8 +208,9 @@ static int open_patiently(struct worker *w, const struct sock_place *p, bool mus
 	}
 }
 
-static int open_slot(struct worker *w, const struct listen_table *t, const struct fwd_rule *r,
-		     struct listen_port *p, uint16_t port, int slot, enum slot_state st)
+static int open_slot(struct worker *w, const struct listen_table *t,
+		     const struct fwd_rule *r, struct listen_port *p, uint16_t port,
+		     int slot, enum slot_state st)
 {
 	struct sock_place place = listen_place(r, port, slot, st);
 	int fd;

@@ -6,13 +6,14 @@
  * the listening one at once, bound to the place they were sent to and connected to
  * the peer; the first one, and those that were queued behind it, are passed on from here.
  *
- * Called by the loop. UDP: RFC 768, 1122 (4.1.3.5: answers come from the address that was asked).
+ * Called by the loop. RFC 768; RFC 1122, 4.1.3.5: answers come from the address asked.
  */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "conf.h"
+#include "listen.h"
 #include "listen_int.h"
 #include "sock.h"
 #include "splice.h"
@@ -109,7 +110,9 @@ static void accept_all(struct worker *w, const struct listen_at *at, union tag t
 	}
 }
 
-/* Where the socket for a peer is to be bound: where the datagram was sent, if that is one host */
+/* Where the socket for a peer is to be bound: where the datagram was sent, if that is one
+ * host
+ */
 static struct sock_place place_of(const struct worker *w, const struct listen_at *at,
 				  const struct sock_arrival *a)
 {

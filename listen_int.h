@@ -13,10 +13,12 @@
 #include <stdint.h>
 
 #include "fwd_rule.h"
-#include "listen.h"
+#include "loop.h"
 #include "scan.h"
 #include "sock_listen.h"
 #include "timer.h"
+
+struct worker;
 
 /* Who would be answered at a port, by family: bits; in a map those of UDP are shifted */
 enum {
@@ -67,7 +69,7 @@ struct sock_place listen_place(const struct fwd_rule *r, uint16_t port, int slot
 			       enum slot_state st);
 
 struct listen_table {
-	enum listen_dir dir;
+	uint8_t dir;			/* enum listen_dir */
 	struct fwd_table rules;
 	uint32_t base[FWD_RULES_MAX + 1];	/* of the rule's first port in ports[] */
 	struct scan scan;		/* of the namespace that services are in */
@@ -80,7 +82,7 @@ struct listen_table {
 };
 
 struct listeners {
-	struct listen_table table[LISTEN_DIRS];
+	struct listen_table table[2];	/* by enum listen_dir */
 	struct timer timer;
 	uint64_t took, cost;		/* ns: the last look, and smoothed */
 	uint64_t retry_at;		/* ms, for ports that could not be had */

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 
 #include "conf.h"
+#include "listen.h"
 #include "listen_int.h"
 #include "sock.h"
 #include "splice.h"

@@ -75,7 +75,7 @@ bool scan_parse_diag(const void *msg, size_t len, uint8_t proto, struct scan_soc
 	return out->port;
 }
 
-/* "  0: 0100007F:1F90 00000000:0000 0A ...": addresses are words as the machine holds them */
+/* "  0: 0100007F:1F90 00000000:0000 0A ...": addresses are words as the machine has them */
 bool scan_parse_proc(const char *line, uint8_t proto, struct scan_sock *out)
 {
 	char text[33] = "";

@@ -43,8 +43,8 @@ int scan_open_proc(struct scan *s);
 typedef void scan_fn(void *ctx, const struct scan_sock *sk);
 int scan_run(struct scan *s, bool udp, scan_fn *fn, void *ctx);
 
-/* A hash of the numbers of sockets there are: if it stays, so do those that scan_run() finds,
- * unless as many came as went; 0: not known
+/* A hash of the numbers of sockets there are: if it stays, so do those that scan_run()
+ * finds, unless as many came as went; 0: not known
  */
 uint64_t scan_counts(struct scan *s);
 
@@ -54,8 +54,8 @@ uint64_t scan_counts(struct scan *s);
  */
 bool scan_is_leaf(struct scan *s);
 
-/* One answer of sock_diag, @len bytes with its header; one line of /proc/net/{tcp,udp}*. False:
- * none of interest
+/* One answer of sock_diag, @len bytes with its header; one line of /proc/net/{tcp,udp}*.
+ * False: none of interest
  */
 bool scan_parse_diag(const void *msg, size_t len, uint8_t proto, struct scan_sock *out);
 bool scan_parse_proc(const char *line, uint8_t proto, struct scan_sock *out);

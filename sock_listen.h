@@ -57,7 +57,7 @@ struct sock_arrival {
 	size_t len;
 };
 
-/* Have the addresses told, also of those that wait already. Not done by sock_listen_open(), as
+/* Have the addresses told, also of datagrams that wait already. Opening does not do it, as
  * most sockets never get a datagram.
  */
 void sock_listen_tell(int fd, bool v6);

@@ -40,7 +40,8 @@ int splice_socket(struct worker *w, uint8_t proto, enum ipver ver, bool to_ns);
 void splice_tune(int fd);
 
 /* Where a flow ends that was opened to @at, with a rule that says @to (address
- * unspecified: none). Number of addresses to try, one after the other while each is refused.
+ * unspecified: none). Number of addresses to try, one after the other while each
+ * is refused.
  */
 enum { SPLICE_TARGETS = 2 };
 int splice_targets(const struct worker *w, const struct side *at, const struct side *to,

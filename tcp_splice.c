@@ -88,7 +88,8 @@ static int watch(struct worker *w, struct tcp_splice *t, int end)
 {
 	return loop_add(&w->loop, t->end[end].fd,
 			EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-			flow_tag(w, &t->f, end == NEAR ? EV_TCP_SPLICE : EV_TCP_SPLICE_FAR));
+			flow_tag(w, &t->f, end == NEAR ? EV_TCP_SPLICE :
+							EV_TCP_SPLICE_FAR));
 }
 
 /* A socket that connects to @to, from @from if that is specified: descriptor or -errno */

@@ -37,7 +37,7 @@ enum { NEAR, FAR, ENDS };
 enum {
 	TRAINS = 8,			/* asked for at once: 512 KiB */
 	TURN_CALLS = 4,			/* budget of a flow in a turn, each way */
-	PROTO_IN = 253, PROTO_OUT = 254,	/* in the hash: RFC 3692, never on a link */
+	PROTO_IN = 253, PROTO_OUT = 254,	/* in the hash: RFC 3692, never on link */
 };
 
 struct udp_splice {
@@ -47,7 +47,7 @@ struct udp_splice {
 	bool trains[ENDS];		/* are what comes in */
 	bool to_ns;
 	uint8_t ntargets, tried;
-	uint32_t sent, got;		/* messages to the service, and back; saturating */
+	uint32_t sent, got;		/* messages to the service, and back */
 	struct side targets[SPLICE_TARGETS];
 	struct side source;		/* of the far socket */
 };
@@ -90,7 +90,8 @@ static void touch(struct worker *w, struct udp_splice *u)
 static int watch(struct worker *w, struct udp_splice *u, int end)
 {
 	return loop_add(&w->loop, u->fd[end], EPOLLIN | EPOLLET,
-			flow_tag(w, &u->f, end == NEAR ? EV_UDP_SPLICE : EV_UDP_SPLICE_FAR));
+			flow_tag(w, &u->f, end == NEAR ? EV_UDP_SPLICE :
+							EV_UDP_SPLICE_FAR));
 }
 
 /* With the source port of the peer, unless it is taken: shared, it might be that
@@ -244,7 +245,9 @@ static void send_cut(struct worker *w, int fd, const struct batch *b, int i)
 			size_t len = MIN(b->gso[i], b->len[i] - at);
 
 			iov[n] = (struct iovec){ w->dgram->spill[i] + at, len };
-			mm[n].msg_hdr = (struct msghdr){ .msg_iov = &iov[n], .msg_iovlen = 1 };
+			mm[n].msg_hdr = (struct msghdr){
+				.msg_iov = &iov[n], .msg_iovlen = 1,
+			};
 			at += len;
 		}
 		sock_dgram_send(fd, mm, n);

@@ -23,8 +23,8 @@ struct flow;
 struct side;
 struct worker;
 
-/* Flow of what @peer sends to @at, both as seen by the listening socket: its local address
- * is specified (of an unbound one, from IP_PKTINFO). @to_ns: from the host to the
+/* Flow of what @peer sends to @at, both as seen by the listening socket: its local
+ * address is specified (of an unbound one, from IP_PKTINFO). @to_ns: from the host to the
  * namespace, else the other way. NULL if there is none.
  */
 struct flow *udp_splice_find(struct worker *w, const struct side *at,

@@ -9,9 +9,9 @@ A case is named PATH/KIND/MTU/vN, such as out/tcp1-up/1500/v4.
     passt-out, passt-in     with frames over a socket instead of a tap device
 
 tcpN-up, tcpN-down: N streams, from or to who opened the connection; rr, crr: request and
-response on one connection, or on one each, with the number of those at once (crrs: closed
-first by the server); udprr; udp64, udp1400: datagrams of that size; udpgso: of 1400 bytes,
-cut by the kernel. Those without a size of their own have the default MTU.
+response on one connection, or on one each, with the number of those at once (crrs:
+closed first by the server); udprr; udp64, udp1400: datagrams of that size; udpgso: of
+1400 bytes, cut by the kernel. Those without a size of their own have the default MTU.
 """
 
 from collections import namedtuple

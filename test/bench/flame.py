@@ -39,8 +39,9 @@ class Recorder:
         if not self.process:
             return False
         self.process.wait()
-        script = subprocess.run(["perf", "script", "-i", self.data, "-F", "comm,period,ip,sym"],
-                                capture_output=True, text=True, errors="replace").stdout
+        script = subprocess.run(
+            ["perf", "script", "-i", self.data, "-F", "comm,period,ip,sym"],
+            capture_output=True, text=True, errors="replace").stdout
         tree, total = fold(script)
         if not total:
             return False
@@ -57,8 +58,9 @@ def samples(script):
         head = re.match(r"\s*(.*?)\s+(\d+)\s*:?\s*$", lines[0])
         if not head or len(lines) < 2:
             continue
-        stack = [re.sub(r"\+0x[0-9a-f]+$", "", l.split(None, 1)[-1].strip()) for l in lines[1:]]
-        yield int(head.group(2)), [head.group(1)] + stack[::-1]
+        stack = [re.sub(r"\+0x[0-9a-f]+$", "", line.split(None, 1)[-1].strip())
+                 for line in lines[:0:-1]]
+        yield int(head.group(2)), [head.group(1)] + stack
 
 
 def fold(script):
@@ -120,7 +122,8 @@ def boxes(tree, total, x, level, height):
             n = html.escape(name)
             px, pw, y = x * WIDTH, w * WIDTH, height - (level + 2) * ROW
             yield ('<g><title>%s: %.2f %%</title><rect x="%.1f" y="%d" width="%.1f" '
-                   'height="%d" fill="%s"/>' % (n, 100 * w, px, y, pw, ROW - 1, colour(name)))
+                   'height="%d" fill="%s"/>' % (
+                       n, 100 * w, px, y, pw, ROW - 1, colour(name)))
             if pw > 30:
                 yield '<text x="%.1f" y="%d">%s</text>' % (
                     px + 2, y + 12, html.escape(name[:int(pw / 6.6)]))

@@ -115,7 +115,7 @@ class Measure:
             stop(server)
         end = r["end"]["sum_received"]
         return {"value": end["bits_per_second"] / 1e9, "units": end["bytes"] / GIB,
-                "blocks": end["bytes"] / 65536, "time": r["end"]["sum_received"]["seconds"],
+                "blocks": end["bytes"] / 65536, "time": end["seconds"],
                 "retransmits": r["end"]["sum_sent"].get("retransmits")}
 
     def small(self, s, c, seconds):
@@ -273,10 +273,14 @@ class Measure:
         emit(case="memory, idle", stand=s.name, round=0, **self.memory_now(s))
         p = subprocess.Popen([*s.guest, self.rig, "hold", "-n", str(flows), "-C", self.cc,
                               s.out[4], str(stands.PORT + 1)], stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
-            r = json.loads(p.stdout.readline())
-            emit(case="open %d connections" % flows, stand=s.name, round=0, value=r["rate"])
+            said = p.stdout.readline()
+            if not said:
+                raise Failed("%d flows: %s" % (flows, p.stderr.read().strip()))
+            r = json.loads(said)
+            emit(case="open %d connections" % flows, stand=s.name, round=0,
+                 value=r["rate"])
             emit(case="memory, %d flows" % flows, stand=s.name, round=0,
                  **self.memory_now(s))
             before = stands.cpu_ns(s.pid)
@@ -322,14 +326,13 @@ class Measure:
                     s.down()
 
     def all(self):
+        for what, arg in self.job["extra"].items():
+            getattr(self, what)(arg)
         groups = {}
         for c in map(lambda w: cases.Case(*w), self.job["cases"]):
             groups.setdefault((c.path, c.mtu, c.ver), []).append(c)
         for (path, mtu, _), todo in groups.items():
             self.group(path, mtu, todo)
-        for what, arg in self.job["extra"].items():
-            if not self.late():
-                getattr(self, what)(arg)
 
     def profile(self):
         """One case, long enough for a profile, which is taken from outside"""
@@ -340,7 +343,8 @@ class Measure:
             self.probe(s, c.path, c.ver)
             self.calls(s, c)
             emit(profile="begin")
-            emit(case=cases.name(c), stand=s.name, round=0, **self.run(s, c, self.seconds))
+            emit(case=cases.name(c), stand=s.name, round=0,
+                 **self.run(s, c, self.seconds))
         finally:
             s.down()
 

@@ -84,7 +84,8 @@ def ratio(row, stand):
 def table(rows):
     """Heads, then lines of cells"""
     names = stands_of(rows)
-    lines = [["case", "unit"] + names + ["/ " + s for s in names if not s.startswith(OURS)] +
+    lines = [["case", "unit"] + names +
+             ["/ " + s for s in names if not s.startswith(OURS)] +
              ["CPU: " + s for s in names if s != KERNEL] + ["unit"] +
              ["calls: " + s for s in names if s != KERNEL]]
     for case, row in rows.items():
@@ -107,6 +108,20 @@ def text(rows):
                      for line in lines)
 
 
+def markdown(rows):
+    """Tables for a text: one for each way, without columns that stay empty"""
+    out = []
+    for way in dict.fromkeys(c.split("/")[0] if "/" in c else "" for c in rows):
+        some = {c: r for c, r in rows.items()
+                if (c.split("/")[0] if "/" in c else "") == way}
+        lines = table(some)
+        keep = [i for i in range(len(lines[0])) if any(line[i] for line in lines[1:])]
+        lines = [[line[i] for i in keep] for line in lines]
+        lines.insert(1, ["---"] + ["---:"] * (len(keep) - 1))
+        out.append("\n".join("| %s |" % " | ".join(line) for line in lines))
+    return "\n\n".join(out) + "\n"
+
+
 def csv_of(rows):
     out = io.StringIO()
     w = csv.writer(out)
@@ -116,21 +131,22 @@ def csv_of(rows):
     for case, row in rows.items():
         unit = units(case)
         for s, f in row.items():
-            w.writerow([case, s, f["value"], unit[0], f.get("min"), f.get("max"), f["rounds"],
-                        ratio(row, s), f["cpu"], unit[1], f["calls"], unit[2], f["p50"],
-                        f["p99"], f["error"]])
+            w.writerow([case, s, f["value"], unit[0], f.get("min"), f.get("max"),
+                        f["rounds"], ratio(row, s), f["cpu"], unit[1], f["calls"], unit[2],
+                        f["p50"], f["p99"], f["error"]])
     return out.getvalue()
 
 
 def label(case):
     path, kind, mtu, _ = case.split("/")
-    return "%s\n%s\n%s" % (path, kind, mtu) if cases.is_stream(kind) else "%s\n%s" % (path, kind)
+    return "\n".join((path, kind, mtu) if cases.is_stream(kind) else (path, kind))
 
 
 def plot(plt, title, unit, names, rows):
     """SVG of bars, one group for each case, one bar for each stand; None without any"""
     there = [n for n in names if n in rows]
-    stands = [s for s in stands_of(rows) if any(rows[n].get(s, {}).get("value") for n in there)]
+    stands = [s for s in stands_of(rows)
+              if any(rows[n].get(s, {}).get("value") for n in there)]
     if not there or not stands:
         return None
     fig, ax = plt.subplots(figsize=(max(5, 1.1 * len(there) + 2), 3.4))

@@ -6,7 +6,7 @@
     run.py --profile CASE [--stand NAME] ...
 
 Measures in namespaces of its own, without privilege (inside.py); prints a table, and
-writes bench.csv, bench.json and bench.html to DIR. A PATTERN is that of a shell, on
+writes bench.csv, .json, .md (for doc/performance.md) and .html to DIR. A PATTERN is that of a shell, on
 the names of cases.py, or start, memory, instances. With --profile, one case: a flame
 graph of the whole machine, profile.svg, and the system calls of the daemon.
 """
@@ -137,8 +137,8 @@ def machine():
 
 
 def measure(job, tmp, on_line):
-    p = subprocess.Popen([os.path.join(HERE, "../sandbox"), "/usr/bin/env", "python3", "-B",
-                          os.path.join(tmp, "inside.py")],
+    p = subprocess.Popen([os.path.join(HERE, "../sandbox"), "/usr/bin/env", "python3",
+                          "-B", os.path.join(tmp, "inside.py")],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     json.dump(job, p.stdin)
     p.stdin.close()
@@ -165,19 +165,20 @@ def bench(args, job, tmp):
         show(line)
     rc = measure(job, tmp, on_line)
     about = {**begin, "load at the end": os.getloadavg()[0],
-             "version": version_of(
-        find("pasta", args.tools)), "congestion control": job["cc"],
-        "seconds": job["seconds"], "rounds": job["rounds"], "peers": ", ".join("%s: %s %s" % (
-            n, p, version_of(p)) for n, p in job["peers"])}
+             "version": version_of(find("pasta", args.tools)),
+             "congestion control": job["cc"],
+             "seconds": job["seconds"], "rounds": job["rounds"],
+             "peers": ", ".join("%s %s" % (n, version_of(p)) for n, p in job["peers"])}
     rows = page.summary(results)
     print(page.text(rows))
     os.makedirs(args.out, exist_ok=True)
     for name, content in (("csv", page.csv_of(rows)), ("html", page.html(rows, about)),
+                          ("md", page.markdown(rows)),
                           ("json", json.dumps({"about": about, "results": results},
                                               indent=1))):
         with open(os.path.join(args.out, "bench." + name), "w") as f:
             f.write(content)
-    print("written to %s: bench.csv, bench.json, bench.html" % args.out)
+    print("written to %s: bench.csv, .json, .md, .html" % args.out)
     return rc
 
 
@@ -189,7 +190,8 @@ def profile(args, job, tmp):
         if line.get("profile") == "begin":
             recorder.begin()
         elif "table" in line:
-            print("system calls of the daemon, %s:" % cases.unit(args.profile.split("/")[1])[2])
+            per = cases.unit(args.profile.split("/")[1])[2]
+            print("system calls of the daemon, %s:" % per)
             for name, n in sorted(line["table"].items(), key=lambda x: -x[1]):
                 print("  %8.3f  %s" % (n, name))
             print("  %8.3f  in all" % line["calls"])

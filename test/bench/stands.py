@@ -43,7 +43,8 @@ def call(*cmd, timeout=20):
     p = subprocess.run(cmd, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                        timeout=timeout)
     if p.returncode:
-        raise Failed("%s: %s" % (" ".join(cmd[-6:]), (p.stderr or p.stdout).strip()[-300:]))
+        said = (p.stderr or p.stdout).strip()[-300:]
+        raise Failed("%s: %s" % (" ".join(cmd[-6:]), said))
     return p.stdout
 
 
@@ -140,7 +141,8 @@ class World:
                 for r in routes.splitlines():
                     if r.startswith(("broadcast", "anycast", "multicast", "unreachable")):
                         continue
-                    words = [w for w in r.split() if w not in ("linkdown", "pref", "medium")]
+                    words = [w for w in r.split()
+                             if w not in ("linkdown", "pref", "medium")]
                     subprocess.run([*prefix, "ip", v, "route", "replace", *words, "table",
                                     table, "congctl", self.cc], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL, check=False)
@@ -272,7 +274,8 @@ class Passt(Frames):
         path = os.path.join(self.world.dir, "%d.socket" % self.port)
         self.run(["--quiet", "--socket", path, "--mtu", str(mtu),
                   "-t", self.ports(), "-u", self.ports(), *Pasta.maps(self)])
-        self.attach(path, mtu, ["192.0.2.2/24", "2001:db8:2::2/64"], "192.0.2.1", "fe80::1")
+        self.attach(path, mtu, ["192.0.2.2/24", "2001:db8:2::2/64"],
+                    "192.0.2.1", "fe80::1")
 
 
 class Qemu(Frames):
@@ -280,13 +283,14 @@ class Qemu(Frames):
 
     def connect(self, mtu):
         path = os.path.join(self.world.dir, "%d.socket" % self.port)
-        forward = "".join(",hostfwd=%s::%d-:%d" % (proto, p, p) for proto in ("tcp", "udp")
+        forward = "".join(",hostfwd=%s::%d-:%d" % (proto, p, p)
+                          for proto in ("tcp", "udp")
                           for p in range(self.port, self.port + 3))
         with open(self.log, "w") as log:
             self.process = start([
                 *self.world.user, self.program, "-M", "none", "-nodefaults", "-nographic",
-                "-monitor", "none", "-serial", "none", "-netdev", "user,id=user" + forward,
-                "-netdev", "stream,id=link,server=on,addr.type=unix,addr.path=" + path,
+                "-monitor", "none", "-serial", "none",
+                "-netdev", "user,id=user" + forward, "-netdev", "stream,id=link,server=on,addr.type=unix,addr.path=" + path,
                 "-netdev", "hubport,id=p0,hubid=0,netdev=user",
                 "-netdev", "hubport,id=p1,hubid=0,netdev=link"], log=log)
         self.out = {4: "10.0.2.2", 6: "fec0::2"}
@@ -305,9 +309,10 @@ class Slirp4netns(Stand):
         guest = self.holder.pid
         with open(self.log, "w") as log:
             self.process = start([
-                *self.world.user, self.program, "--configure", "--enable-ipv6", "--mtu",
-                str(mtu), "--userns-path", "/proc/%d/ns/user" % guest, "--api-socket", api,
-                "--ready-fd", str(there), str(guest), "tap0"], log=log, pass_fds=[there])
+                *self.world.user, self.program, "--configure", "--enable-ipv6",
+                "--mtu", str(mtu), "--userns-path", "/proc/%d/ns/user" % guest,
+                "--api-socket", api, "--ready-fd", str(there), str(guest), "tap0"],
+                log=log, pass_fds=[there])
         os.close(there)
         is_up = os.read(ready, 1)
         os.close(ready)

@@ -150,17 +150,55 @@ static void check_live(struct scan *s)
 	close(udp);
 }
 
+/* More than one read: all of them are seen */
+static void check_many(struct scan *s)
+{
+	enum { N = 100 };
+	struct sockaddr_in sa;
+	struct found f;
+	uint16_t ports[N];
+	int fds[N], i;
+
+	for (i = 0; i < N; i++) {
+		sa = (struct sockaddr_in){ AF_INET, 0, { htonl(INADDR_LOOPBACK) }, { 0 } };
+		fds[i] = bound(SOCK_STREAM, &sa);
+		ports[i] = ntohs(sa.sin_port);
+		CHECK(!listen(fds[i], 1));
+	}
+	for (i = 0; i < N; i++) {
+		f = look(s, ports[i], false);
+		CHECK(f.tcp == 1);
+	}
+	for (i = 0; i < N; i++)
+		close(fds[i]);
+}
+
+/* Numbers change with what listens */
+static void check_counts(struct scan *s)
+{
+	struct sockaddr_in sa = { AF_INET, 0, { htonl(INADDR_LOOPBACK) }, { 0 } };
+	uint64_t none = scan_counts(s), one;
+	int fd = bound(SOCK_DGRAM, &sa);
+
+	one = scan_counts(s);
+	CHECK(!none || one != none);
+	close(fd);
+}
+
 static void t_live(void)
 {
 	struct scan s;
 
 	CHECK(!scan_open(&s));
 	check_live(&s);
+	check_many(&s);
+	check_counts(&s);
 	if (s.diag < 0)
 		return;
 	close(s.diag);
-	scan_open_proc(&s);
+	CHECK(!scan_open_proc(&s));
 	check_live(&s);
+	check_many(&s);
 }
 
 int main(void)
