@@ -324,27 +324,24 @@ bool listen_is_followed(const struct worker *w, const struct listen_table *t,
 	       addr_eq(&r->target, &w->cf->net[v].addr);
 }
 
-/* Who would be answered at a port, as far as is known */
-static uint8_t reach_of(struct worker *w, struct listen_table *t, const struct fwd_rule *r,
-			uint16_t port, bool leaf)
-{
-	uint8_t found = w->listen->map[fwd_rule_target(r, port)];
-
-	if (!w->listen->started && r->proto == IPPROTO_TCP)
-		return 0;
-	if (!r->scan && (!leaf || !listen_is_followed(w, t, r)))
-		return t->dir == LISTEN_IN ? REACH_FULL : REACH_LO;
-	if (r->proto == IPPROTO_UDP)
-		found |= found >> REACH_UDP_SHIFT;
-	return found & REACH_FULL;
-}
-
 struct apply {
 	struct worker *w;
 	struct listen_table *t;
 	bool leaf;			/* what is not seen is not there */
 	bool ask;			/* do nothing: is there anything to do? */
 };
+
+enum { REACH_SEEN = -1 };
+
+/* Who would be answered at all ports of a rule, or REACH_SEEN: who the map says */
+static int rule_reach(const struct apply *a, const struct fwd_rule *r)
+{
+	if (!a->w->listen->started && r->proto == IPPROTO_TCP)
+		return 0;
+	if (r->scan || (a->leaf && listen_is_followed(a->w, a->t, r)))
+		return REACH_SEEN;
+	return a->t->dir == LISTEN_IN ? REACH_FULL : REACH_LO;
+}
 
 /* One port as it should be: 0, or -errno if that is the end; a->ask: 1 if it is not */
 static int apply_port(struct apply *a, const struct fwd_rule *r, struct listen_port *p,
@@ -354,9 +351,7 @@ static int apply_port(struct apply *a, const struct fwd_rule *r, struct listen_p
 	int rc = p->failed;
 	bool end = false;
 
-	listen_plan(r, reach_of(a->w, a->t, r, port, a->leaf), plan);
-	if (!a->w->listen->started && r->scan)
-		return 0;
+	listen_plan(r, p->reach, plan);
 	if (!memcmp(plan, p->state, sizeof(plan))) {
 		p->failed = false;
 		return 0;
@@ -373,25 +368,45 @@ static int apply_port(struct apply *a, const struct fwd_rule *r, struct listen_p
 	return end ? rc : 0;
 }
 
+/* All ports of a rule. There may be many, and hardly ever has anything changed. */
+static int apply_ports(struct apply *a, const struct fwd_rule *r, struct listen_port *p,
+		       unsigned *bad)
+{
+	const uint8_t *seen = &a->w->listen->map[r->target_first];
+	int i, rc, n = r->last - r->first + 1, all = rule_reach(a, r);
+	bool udp = r->proto == IPPROTO_UDP;
+
+	for (i = 0; i < n; i++, p++) {
+		uint8_t found = udp ? seen[i] | seen[i] >> REACH_UDP_SHIFT : seen[i];
+		uint8_t reach = all == REACH_SEEN ? found & REACH_FULL : all;
+
+		if (p->known && p->reach == reach && !p->failed)
+			continue;
+		p->reach = reach;
+		p->known = false;
+		rc = apply_port(a, r, p, r->first + i, bad);
+		if (rc)
+			return rc;
+		p->known = true;
+	}
+	return 0;
+}
+
 static int apply_rule(struct apply *a, int i)
 {
 	const struct fwd_rule *r = &a->t->rules.rules[i];
-	struct listen_port *p = &a->t->ports[a->t->base[i]];
-	unsigned port, bad = 0;
+	unsigned bad = 0, n = r->last - r->first + 1u;
 	int rc;
 
-	for (port = r->first; port <= r->last; port++, p++) {
-		rc = apply_port(a, r, p, port, &bad);
-		if (rc)
-			return rc;
-	}
-	a->t->failed += bad;
-	if (a->w->listen->started || a->ask)
+	if (!a->w->listen->started && r->scan)
 		return 0;
+	rc = apply_ports(a, r, &a->t->ports[a->t->base[i]], &bad);
+	a->t->failed += bad;
+	if (rc || a->w->listen->started || a->ask)
+		return rc;
 	if (bad > SAY_MAX)
-		log_warn("... and for %u more of %u ports", bad - SAY_MAX,
-			 r->last - r->first + 1u);
-	return bad == r->last - r->first + 1u && !a->w->listen->full ? -EADDRINUSE : 0;
+		log_warn("... and for %u more of %u ports", bad - SAY_MAX, n);
+	return bad == n && !a->w->listen->full ? -EADDRINUSE : 0;
 }
 
 /* May run in the guest's namespace */

@@ -46,7 +46,9 @@ enum slot_state {
 struct listen_port {
 	int32_t fd[SLOTS];		/* plus 1; 0: none */
 	uint8_t state[SLOTS];		/* enum slot_state, as it is */
-	bool failed;			/* not all could be had, which was said */
+	uint8_t reach : 4;		/* REACH_*, what this is for ... */
+	bool known : 1;			/* ... if it was looked at */
+	bool failed : 1;		/* not all could be had, which was said */
 };
 
 /* How a namespace is reached from the other one */

@@ -3,8 +3,9 @@
  *
  * DOC: the kernel tells nobody that a socket begins to listen. So this is looked at every
  * 80 to 200 ms, such that it takes 1/1500 of the time. First, whether the numbers of
- * sockets have changed, or have not for a second; then, by a hash, whether what
- * listens has; only then is that asked for again, to be used.
+ * sockets have changed, or have not for a second or, where the kernel has many
+ * sockets to go through, up to ten; then, by a hash, whether what listens has; only then
+ * is that asked for again, to be used.
  *
  * Called by passt.c and the timer wheel.
  */
@@ -25,7 +26,7 @@ enum {
 	SCAN_SHARE = 1500,		/* one part of so many is spent looking ... */
 	FULL_SHARE = 20,		/* ... or of so many, while sockets come and go */
 	WAKE_NS = 60 * 1000,		/* a look costs that in addition */
-	FULL = 1000,			/* ms, in which numbers of sockets may mislead */
+	FULL = 1000, FULL_MAX = 10000,	/* ms, in which numbers of sockets may mislead */
 	RETRY = 1000,			/* ms, for ports that can't be had now */
 	PAUSE = 100,			/* ms, while connections can't be taken */
 };
@@ -150,19 +151,20 @@ static bool is_quiet(const struct worker *w, struct listen_table *t)
 	if (counts && counts == t->counts && w->now < t->full_at)
 		return true;
 	t->counts = counts;
-	t->full_at = w->now + FULL;
 	return false;
 }
 
 /* Look, and open and close sockets as needed. 0, or -errno if that is the end */
 static int look(struct worker *w, struct listen_table *t, bool must)
 {
-	uint64_t begin = now_ns();
+	uint64_t begin = now_ns(), rest;
 	bool leaf = true, changed = false;
 
 	if (t->scanned && (must || !is_quiet(w, t))) {
 		leaf = t->dir == LISTEN_OUT || scan_is_leaf(&t->scan);
 		changed = has_changed(w, t, leaf);
+		rest = (now_ns() - begin) * 2 * SCAN_SHARE / 1000000;
+		t->full_at = w->now + MIN(MAX(rest, FULL), FULL_MAX);
 	}
 	w->listen->took += now_ns() - begin;
 	if (!changed && !must)

@@ -22,7 +22,7 @@
 #include "util.h"
 #include "worker.h"
 
-enum { TYPE_RS = 133, TYPE_RA, TYPE_NS, TYPE_NA };
+enum { TYPE_ECHO = 128, TYPE_RS = 133, TYPE_RA, TYPE_NS, TYPE_NA };
 
 enum {
 	OPT_ANY = 0, OPT_SLLA = 1, OPT_TLLA = 2, OPT_PREFIX = 3, OPT_MTU = 5,
@@ -376,5 +376,27 @@ size_t ndp_probe(const struct conf *cf, const struct guest *g, uint8_t *out,
 	put_header(&m, TYPE_NS, 0);
 	msg_put(&m, target->b, sizeof(target->b));
 	put_lladdr(&m, OPT_SLLA, cf->our_mac);
+	return msg_icmp6(&m, &l3);
+}
+
+/* The source is in the prefix, too: the guest answers from the address that it uses for
+ * others of that scope (RFC 6724, 5), after it has asked for our MAC address
+ */
+size_t ndp_call(const struct conf *cf, uint8_t *out, size_t max)
+{
+	const struct net_conf *n = &cf->net[V6];
+	struct addr src = n->addr;
+	uint8_t dmac[MAC_LEN];
+	struct l3 l3 = {
+		.smac = cf->our_mac, .dmac = dmac, .src = &src, .dst = &all_nodes,
+		.proto = IPPROTO_ICMPV6, .ttl = HOP_LIMIT,
+	};
+	struct msg m = msg_begin(out, max, ICMP_OFF, 0);
+
+	if (!service_on(cf) || addr_is_any(&n->our) || addr_is_any(&n->addr))
+		return 0;
+	memcpy(src.b + 8, n->our.b + 8, 8);
+	mac_of_group(&all_nodes, dmac);
+	put_header(&m, TYPE_ECHO, 0);	/* identifier, sequence number: 0 */
 	return msg_icmp6(&m, &l3);
 }

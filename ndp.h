@@ -27,4 +27,9 @@ size_t ndp_ra(const struct conf *cf, uint8_t *out, size_t max);
 size_t ndp_probe(const struct conf *cf, const struct guest *g, uint8_t *out,
 		 size_t max);
 
+/* An echo request to all nodes, to learn what address the guest has chosen in the prefix
+ * that we announce. Length of the frame, or 0 if there is no prefix.
+ */
+size_t ndp_call(const struct conf *cf, uint8_t *out, size_t max);
+
 #endif

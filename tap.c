@@ -28,7 +28,7 @@
 enum {
 	FRAME_MAX = 1514,		/* of a service's answer */
 	PORT_DHCP = 67, PORT_DHCPV6 = 547,
-	ND_FIRST = 133, ND_LAST = 137,	/* RFC 4861, 4 */
+	ND_FIRST = 133, ND_SOLICIT = 135, ND_LAST = 137,	/* RFC 4861, 4 */
 };
 
 typedef size_t reply_fn(const struct conf *cf, const struct guest *g,
@@ -81,8 +81,10 @@ void tap_probe(struct worker *w)
 
 	if (w->cf->net[V4].enabled)
 		send_frame(w, frame, arp_probe(w->cf, &w->guest, frame, sizeof(frame)));
-	if (w->cf->net[V6].enabled)
+	if (w->cf->net[V6].enabled) {
 		send_frame(w, frame, ndp_probe(w->cf, &w->guest, frame, sizeof(frame)));
+		send_frame(w, frame, ndp_call(w->cf, frame, sizeof(frame)));
+	}
 }
 
 void tap_announce(struct worker *w)
@@ -92,15 +94,24 @@ void tap_announce(struct worker *w)
 	send_frame(w, frame, ndp_ra(w->cf, frame, sizeof(frame)));
 }
 
-/* Note what the guest shows of itself; -a fixes the IPv4 address */
+/* Note what the guest shows of itself; -a fixes the IPv4 address. One that asks whether
+ * anybody else has an address (RFC 4862, 5.4) is going to use it.
+ */
 static void learn(struct worker *w, const struct pkt *p)
 {
 	const struct addr *a = &p->src.addr;
 	struct guest *g = &w->guest;
+	struct addr claimed;
 
 	if (!(p->smac[0] & 1))
 		memcpy(g->mac, p->smac, sizeof(g->mac));
-	if (p->ethertype == ETH_P_ARP || !addr_is_unicast(a))
+	if (p->ethertype == ETH_P_ARP)
+		return;
+	if (addr_is_any(a) && p->proto == IPPROTO_ICMPV6 && p->icmp.type == ND_SOLICIT) {
+		span_peek(p->data, claimed.b, sizeof(claimed.b));
+		a = &claimed;
+	}
+	if (!addr_is_unicast(a))
 		return;
 	if (addr_is4(a) && !w->cf->net[V4].addr_set)
 		g->seen[V4] = *a;

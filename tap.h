@@ -20,7 +20,9 @@ int tap_watch(struct worker *w);
  * for it to be writable. */
 void tap_flush(struct worker *w);
 
-/* ARP request and neighbour solicitation that make a silent guest show itself */
+/* What makes a silent guest show itself: ARP request, neighbour solicitation, and an
+ * echo request to all
+ */
 void tap_probe(struct worker *w);
 
 /* Unsolicited router advertisement, if there are any */

@@ -164,7 +164,7 @@ class Measure:
                 return "TracerPid:\t0\n" not in f.read()
         try:
             wait_for(5, "strace", traced)
-            r = self.run(s, c, 1)
+            r = self.run(s, c, min(1, self.seconds))
         finally:
             p.send_signal(signal.SIGINT)
             p.wait(10)

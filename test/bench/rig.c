@@ -259,6 +259,7 @@ static void serve(uint16_t port, const char *cc)
 	struct sink sink = { 0 };
 
 	set(in, SOL_UDP, UDP_GRO, 1);
+	set(in, SOL_SOCKET, SO_RCVBUF, SINK_BATCH * SINK_BUF);	/* as much as we may */
 	watch(ep, tcp, EPOLLIN);
 	watch(ep, udp, EPOLLIN);
 	watch(ep, in, EPOLLIN);

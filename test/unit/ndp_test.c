@@ -407,6 +407,27 @@ static void t_probe(void)
 	conf_base(&cf);
 }
 
+/* Its source has the guest's prefix and our interface identifier */
+static void t_call(void)
+{
+	struct addr all = ip("ff02::1");
+	struct frame_out re;
+	size_t max;
+
+	re.len = ndp_call(&cf, re.b, FRAME_MAX);
+	CHECK(re.len == 14 + 40 + 8 && frame_ok(re.b, re.len));
+	CHECK(!memcmp(re.b, "\x33\x33\0\0\0\1", 6) && !memcmp(re.b + 6, our_mac, 6));
+	CHECK(!memcmp(re.b + 22, cf.net[V6].addr.b, 8));
+	CHECK(!memcmp(re.b + 30, cf.net[V6].our.b + 8, 8));
+	CHECK(!memcmp(re.b + 38, all.b, 16));
+	CHECK(be32(re.b + 54) >> 16 == 128 << 8 && !be32(re.b + 58));
+	for (max = 0; max < re.len; max++)
+		CHECK(!ndp_call(&cf, (uint8_t[FRAME_MAX]){ 0 }, max));
+	memset(&cf.net[V6].addr, 0, 16);
+	CHECK(!ndp_call(&cf, re.b, FRAME_MAX));
+	conf_base(&cf);
+}
+
 int main(void)
 {
 	conf_base(&cf);
@@ -425,5 +446,6 @@ int main(void)
 	t_off();
 	t_any();
 	t_probe();
+	t_call();
 	return test_end("ndp");
 }
