@@ -33,7 +33,8 @@
 enum {
 	VNET_LEN	= sizeof(struct virtio_net_hdr_mrg_rxbuf),
 	FRAME_MAX	= VNET_LEN + 65535 + 18 + 64,	/* one frame, aligned */
-	BATCH_BYTES	= 512 * 1024,
+	RX_BYTES	= 1024 * 1024,	/* of one batch: fewer wake-ups for both ends */
+	TX_BYTES	= 512 * 1024,
 	ALIGN		= 64,
 	FULL_BATCHES	= 4,		/* in a row: the next one may be larger */
 };
@@ -43,8 +44,8 @@ struct link_tun {
 	int hint, full;			/* frames worth asking for, times there were */
 	size_t stride, hdrlen;		/* of the open reservation */
 	struct iovec data[LINK_BATCH];
-	uint8_t rx[BATCH_BYTES + FRAME_MAX] __attribute__((aligned(ALIGN)));
-	uint8_t tx[BATCH_BYTES + FRAME_MAX] __attribute__((aligned(ALIGN)));
+	uint8_t rx[RX_BYTES + FRAME_MAX] __attribute__((aligned(ALIGN)));
+	uint8_t tx[TX_BYTES + FRAME_MAX] __attribute__((aligned(ALIGN)));
 };
 
 static struct link_tun *tun_of(struct link *l)
@@ -138,7 +139,7 @@ static int tun_rx(struct link *l, struct frame *f, int max)
 	int n = 0;
 
 	max = MIN(max, t->hint);
-	while (n < max && off < BATCH_BYTES) {
+	while (n < max && off < RX_BYTES) {
 		struct virtio_net_hdr_mrg_rxbuf h;
 		ssize_t len = read(l->fd, t->rx + off, FRAME_MAX - ALIGN);
 
