@@ -33,6 +33,7 @@ enum {
 	LINK_TX_TSO	= 1 << 1,	/* ... and TCP super-frames, v4 and v6 */
 	LINK_TX_USO	= 1 << 2,	/* ... and UDP super-frames, v4 and v6 */
 	LINK_RX_CSUM	= 1 << 3,	/* guest may send csum_partial frames */
+	LINK_SYNC	= 1 << 4,	/* its stack's answer is there after tx_commit() */
 };
 
 enum gso_type { GSO_NONE, GSO_TCP, GSO_UDP };

@@ -36,12 +36,13 @@ enum {
 	RX_BYTES	= 1024 * 1024,	/* of one batch: fewer wake-ups for both ends */
 	TX_BYTES	= 512 * 1024,
 	ALIGN		= 64,
-	FULL_BATCHES	= 4,		/* in a row: the next one may be larger */
+	FULL_MIN = 4, FULL_MAX = 64,	/* batches in a row: the next one may be larger */
 };
 
 struct link_tun {
 	struct link l;
-	int hint, full;			/* frames worth asking for, times there were */
+	int hint, full;			/* frames worth asking for, times there were ... */
+	int wait;			/* ... until more are worth a try */
 	size_t stride, hdrlen;		/* of the open reservation */
 	struct iovec data[LINK_BATCH];
 	uint8_t rx[RX_BYTES + FRAME_MAX] __attribute__((aligned(ALIGN)));
@@ -138,8 +139,7 @@ static int tun_rx(struct link *l, struct frame *f, int max)
 	size_t off = 0;
 	int n = 0;
 
-	max = MIN(max, t->hint);
-	while (n < max && off < RX_BYTES) {
+	while (n < MIN(max, t->hint) && off < RX_BYTES) {
 		struct virtio_net_hdr_mrg_rxbuf h;
 		ssize_t len = read(l->fd, t->rx + off, FRAME_MAX - ALIGN);
 
@@ -157,13 +157,20 @@ static int tun_rx(struct link *l, struct frame *f, int max)
 		n++;
 		off += (len + ALIGN - 1) / ALIGN * ALIGN;
 	}
+	if (max < t->hint)
+		return n;
+
 	/* Ask for one frame where one comes at a time: no read that finds
 	 * nothing; the loop comes back at once when there is more.
 	 */
+	if (n > 1)
+		t->wait = FULL_MIN;
+	else if (t->hint > 1)
+		t->wait = MIN(2 * t->wait, FULL_MAX);
 	if (n < t->hint) {
 		t->hint = MAX(n, 1);
 		t->full = 0;
-	} else if (++t->full >= FULL_BATCHES) {
+	} else if (++t->full >= t->wait) {
 		t->hint = MIN(4 * t->hint, LINK_BATCH);
 	}
 	return n;
@@ -277,8 +284,10 @@ int link_tun_init(int fd, struct link **out)
 		return -errno;
 	tun.l.ops = &tun_ops;
 	tun.l.fd = fd;
+	tun.l.caps |= LINK_SYNC;
 	tun.l.gso_max = 65535 + 14;
 	tun.hint = 1;
+	tun.wait = FULL_MIN;
 	*out = &tun.l;
 	return 0;
 }

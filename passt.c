@@ -41,6 +41,7 @@
 #include "stats.h"
 #include "tap.h"
 #include "tcp.h"
+#include "tcp_spare.h"
 #include "tcp_splice.h"
 #include "timer.h"
 #include "udp.h"
@@ -333,6 +334,7 @@ static void init_worker(struct start *s)
 	w->scratch = &scratch;
 	w->flows = flowtab_init();
 	w->chunks = chunks_init();
+	w->spares = tcp_spare_init();
 	w->frags = frags_init();
 	w->dgram = dgram_init();
 	w->splice = splice_init();
@@ -390,6 +392,10 @@ static void on_timer(void *ctx, struct timer *t)
 		next_stats(s);
 		return;
 	}
+	if (t == tcp_spare_timer(w)) {
+		tcp_spare_expire(w);
+		return;
+	}
 	if (t == listen_timer(w)) {
 		listen_turn(w);
 		return;
@@ -398,13 +404,22 @@ static void on_timer(void *ctx, struct timer *t)
 	flow_ops[f->type].timer(w, f);
 }
 
+static void work_all(struct worker *w)
+{
+	struct flow *f;
+
+	flow_dirty_begin(w);
+	while ((f = flow_next_dirty(w)))
+		flow_ops[f->type].work(w, f);
+	tap_flush(w);
+}
+
 /* One turn: events, timers, then the work of each flow that became dirty. While the
  * guest does not read, flows that send to it stay dirty until the link drains.
  */
 static void turn(struct worker *w)
 {
 	bool work = flow_dirty_begin(w);
-	struct flow *f;
 	int rc;
 
 	rc = loop_turn(&w->loop, w, &w->now,
@@ -412,10 +427,9 @@ static void turn(struct worker *w)
 	if (rc < 0)
 		die_errno(rc, "Can't wait for events");
 	wheel_run(&w->wheel, w->now, on_timer, w);
-	flow_dirty_begin(w);
-	while ((f = flow_next_dirty(w)))
-		flow_ops[f->type].work(w, f);
-	tap_flush(w);
+	work_all(w);
+	if (tap_answers(w))
+		work_all(w);
 	splice_refill(w);
 }
 

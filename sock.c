@@ -3,8 +3,8 @@
 #include "sock.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <linux/sock_diag.h>
+#include <linux/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +15,8 @@
 #ifndef SO_PEEK_OFF
 #define SO_PEEK_OFF	42
 #endif
+enum { TCP_STATE_CLOSE = 7 };	/* of tcpi_state: the kernel is done with it */
+
 #ifndef SO_MEMINFO
 #define SO_MEMINFO	55
 #endif
@@ -96,6 +98,24 @@ int sock_connect(int fd, const struct side *s, unsigned scope)
 	if (!connect(fd, &sa.sa, len) || errno == EINPROGRESS)
 		return 0;
 	return -errno;
+}
+
+int sock_disconnect(int fd)
+{
+	struct sockaddr sa = { .sa_family = AF_UNSPEC };
+
+	return connect(fd, &sa, sizeof(sa)) ? -errno : 0;
+}
+
+/* The FIN counts as one of the bytes */
+bool sock_finished(int fd, uint32_t read)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
+	       info.tcpi_state == TCP_STATE_CLOSE &&
+	       (uint32_t)info.tcpi_bytes_received - 1 == read;
 }
 
 /* #syscalls getsockname */

@@ -50,6 +50,16 @@ int sock_bind_outbound(const struct conf *cf, int fd, enum ipver ver,
 /* Bind to @s: 0 or -errno */
 int sock_bind(int fd, const struct side *s, unsigned scope);
 
+/* Make a TCP socket that was connected as good as new: 0 or -errno. A connection that is
+ * not closed yet is reset.
+ */
+int sock_disconnect(int fd);
+
+/* TCP: have both sides closed, acknowledged by each other, and were there no more bytes
+ * from the peer than @read (modulo 2^32)?
+ */
+bool sock_finished(int fd, uint32_t read);
+
 /* Start to connect: 0 (done or in progress) or -errno */
 int sock_connect(int fd, const struct side *s, unsigned scope);
 

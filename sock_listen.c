@@ -63,7 +63,9 @@ static int set_options(int fd, const struct sock_place *p)
 	enum ipver v = addr_ver(&p->at.addr);
 	int rc = 0;
 
-	if (v == V6 && !(p->dual && p->dual_default))
+	if (p->proto == IPPROTO_TCP)	/* inherited; see RFC 6093 */
+		rc = sock_opt(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	if (!rc && v == V6 && !(p->dual && p->dual_default))
 		rc = sock_opt(fd, IPPROTO_IPV6, IPV6_V6ONLY, !p->dual);
 	if (!rc && p->freebind)
 		rc = set_freebind(fd, v);

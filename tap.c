@@ -212,11 +212,11 @@ static enum drop parse(struct worker *w, struct pkt *p, const struct frame *f)
 	return why;
 }
 
-static int receive(struct worker *w)
+static int receive(struct worker *w, int max)
 {
 	const struct link_ops *ops = w->link->ops;
 	struct scratch *b = w->scratch;
-	int i, run, got = 0, n = ops->rx(w->link, b->frames, NELEM(b->frames));
+	int i, run, got = 0, n = ops->rx(w->link, b->frames, max);
 
 	if (n < 0)
 		return n;
@@ -271,6 +271,14 @@ void tap_flush(struct worker *w)
 	watch_out(w);
 }
 
+bool tap_answers(struct worker *w)
+{
+	bool look = w->link_asked && w->link->caps & LINK_SYNC;
+
+	w->link_asked = false;
+	return look && receive(w, 1) > 0;
+}
+
 void tap_event(struct worker *w, union tag tag, uint32_t events)
 {
 	const struct link_ops *ops = w->link->ops;
@@ -281,7 +289,7 @@ void tap_event(struct worker *w, union tag tag, uint32_t events)
 		w->link_stuck = ops->tx_flush && !ops->tx_flush(w->link);
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
 		do
-			rc = receive(w);
+			rc = receive(w, NELEM(w->scratch->frames));
 		while (rc >= 0 && w->link->more);
 	}
 	if (rc < 0) {

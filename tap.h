@@ -3,6 +3,7 @@
 #ifndef TAP_H
 #define TAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,11 @@ int tap_watch(struct worker *w);
 /* End of a turn: what is queued for the guest leaves. While the link is stuck, wait
  * for it to be writable. */
 void tap_flush(struct worker *w);
+
+/* Behind tap_flush(): where the guest has answered already what it was sent (a SYN, a FIN), take
+ * that without being told by the loop. Was there anything? Flows may be dirty then.
+ */
+bool tap_answers(struct worker *w);
 
 /* What makes a silent guest show itself: ARP request, neighbour solicitation, and an
  * echo request to all

@@ -21,6 +21,7 @@
 #include "fwd.h"
 #include "sock.h"
 #include "tcp_int.h"
+#include "tcp_spare.h"
 #include "util.h"
 #include "worker.h"
 
@@ -84,18 +85,30 @@ static void parse_syn_options(struct worker *w, struct tcp *t, struct span s)
 		t->mss -= OPTLEN_TS;
 }
 
-/* A socket that connects to @remote, not yet watched: descriptor or -errno */
-static int connect_to(struct worker *w, const struct side *remote)
+static int set_up(struct worker *w, int fd, const struct side *remote)
 {
 	enum ipver v = addr_ver(&remote->addr);
-	int rc, fd = sock_open(IPPROTO_TCP, v);
+	int rc = 0;
 
+	/* A device does not lead to the loopback */
+	if (!addr_is_loopback(&remote->addr))
+		rc = sock_bind_outbound(w->cf, fd, v, 0);
+	return rc ? rc : sock_opt(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
+/* A socket that connects to @remote: descriptor or -errno. @watched: with a stale tag */
+static int connect_to(struct worker *w, const struct side *remote, bool *watched)
+{
+	enum ipver v = addr_ver(&remote->addr);
+	int rc = 0, fd = tcp_spare_take(w, v);
+
+	*watched = fd >= 0;
+	if (fd < 0)
+		fd = sock_open(IPPROTO_TCP, v);
 	if (fd < 0)
 		return fd;
-	/* A device does not lead to the loopback */
-	rc = addr_is_loopback(&remote->addr) ? 0 : sock_bind_outbound(w->cf, fd, v, 0);
-	if (!rc)
-		rc = sock_opt(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	if (!*watched)
+		rc = set_up(w, fd, remote);
 	if (!rc)
 		rc = sock_connect(fd, remote, w->cf->net[V6].template_index);
 	if (rc < 0) {
@@ -133,13 +146,19 @@ void tcp_take_synack(struct worker *w, struct tcp *t, const struct pkt *p)
 }
 
 /* Found by its sides, with a timer, in the state that @ev leads to, and watched */
-static void start(struct worker *w, struct tcp *t, enum tcp_event ev)
+static void start(struct worker *w, struct tcp *t, enum tcp_event ev, bool watched)
 {
+	union tag tag = flow_tag(w, &t->f, EV_TCP);
+	int rc;
+
 	flow_hash(w, &t->f);
 	tcp_timers_opened(w, t);
 	tcp_event(w, t, ev);
-	if (loop_add(&w->loop, t->f.fd, TCP_SOCK_EVENTS,
-		     flow_tag(w, &t->f, EV_TCP)) < 0)
+	if (watched)
+		rc = loop_mod(&w->loop, t->f.fd, TCP_SOCK_EVENTS, tag);
+	else
+		rc = loop_add(&w->loop, t->f.fd, TCP_SOCK_EVENTS, tag);
+	if (rc < 0)
 		tcp_event(w, t, TE_GIVE_UP);
 }
 
@@ -148,13 +167,14 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 {
 	struct side remote;
 	struct tcp *t;
+	bool watched;
 	int fd;
 
 	if (fwd_from_guest(w->cf, &w->guest, IPPROTO_TCP, &p->dst, &remote)) {
 		tcp_reject(w, p);
 		return;
 	}
-	fd = connect_to(w, &remote);
+	fd = connect_to(w, &remote, &watched);
 	if (fd < 0)
 		flow_refused(w, FLOW_TCP, &p->src, &p->dst, fd);
 	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
@@ -179,7 +199,7 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 	t->f.seen = p->dst;
 	init_send(w, t);
 	tcp_take_syn(w, t, p);
-	start(w, t, TE_GUEST_SYN);
+	start(w, t, TE_GUEST_SYN, watched);
 }
 
 static void refuse(struct worker *w, int fd)
@@ -210,7 +230,6 @@ void tcp_open_from_sock(struct worker *w, int fd, const struct side *remote,
 		refuse(w, fd);
 		return;
 	}
-	sock_opt(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	t->f.fd = fd;
 	t->f.remote = *remote;
 	t->f.guest = guest;
@@ -218,7 +237,7 @@ void tcp_open_from_sock(struct worker *w, int fd, const struct side *remote,
 	init_send(w, t);
 	t->ws = t->ts = t->sack_ok = true;	/* on offer */
 	t->mss = segment_size(w, t, MSS_DEFAULT);
-	start(w, t, TE_SOCK_ACCEPTED);
+	start(w, t, TE_SOCK_ACCEPTED, false);
 	if (t->state != TS_CLOSED)
 		flow_dirty(w, &t->f);
 }
@@ -242,11 +261,14 @@ static void trace(struct worker *w, const struct tcp *t, enum tcp_event ev,
 /* Unread data would turn the FIN of close() into a reset */
 static void release(struct worker *w, struct tcp *t, bool reset)
 {
+	bool spare = !reset && t->finished && t->f.from_guest && !t->peek_off;
+
 	if (reset)
 		sock_linger0(t->f.fd);
-	else
+	else if (!t->finished)
 		tcp_consume(w, t, true);
-	close(t->f.fd);
+	if (!spare || !tcp_spare_put(w, t->f.fd, addr_ver(&t->f.remote.addr)))
+		close(t->f.fd);
 	t->f.fd = -1;
 	chunk_drop_all(w->chunks, &t->parked);
 	chunks_return(w->chunks, t->lent);

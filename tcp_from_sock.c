@@ -192,6 +192,7 @@ static bool send_bare(struct worker *w, struct tcp *t, uint32_t seq, uint8_t fla
 		return false;
 	put_segment(w, t, &s, seq, flags, o);
 	commit(w, &s);
+	w->link_asked |= flags & (TCP_SYN | TCP_FIN);
 	return true;
 }
 
@@ -367,6 +368,7 @@ static int put_frames(struct worker *w, struct tcp *t, uint32_t seq, size_t got,
 		if (t->marks & TM_FIN && seq + s[i].len == t->eof_seq)
 			flags |= TCP_FIN;
 		put_segment(w, t, &s[i], seq, flags, &o);
+		w->link_asked |= flags & TCP_FIN;
 		seq += s[i].len;
 	}
 	return i;
@@ -398,6 +400,18 @@ static int reserve_frames(struct worker *w, struct tcp *t, uint32_t room, size_t
 		flow_dirty(w, &t->f);
 	}
 	return got;
+}
+
+/* Where the guest has closed first, what comes after the peer's last bytes is often nothing
+ * but its FIN: one call finds that out, and spares that of consuming them
+ */
+static bool finished(struct tcp *t)
+{
+	if (t->state != TS_CLOSE_WAIT || !(t->marks & TM_RDHUP) ||
+	    t->snd_nxt != t->snd_max || t->snd_nxt != t->peeked)
+		return false;
+	t->finished = sock_finished(t->f.fd, t->snd_nxt - t->iss - 1);
+	return t->finished;
 }
 
 static void send_data(struct worker *w, struct tcp *t)
@@ -437,6 +451,8 @@ static void send_data(struct worker *w, struct tcp *t)
 		t->marks |= TM_READABLE;
 	}
 	w->stats.tx_frames += sent;
+	if (t->snd_una == t->iss + 1)	/* the first ones are acknowledged at once */
+		w->link_asked = true;
 	advance(w, t, sent_bytes(t, s, sent));
 	if (sent > 0)
 		told(t, false);
@@ -569,8 +585,12 @@ void tcp_output(struct worker *w, struct tcp *t)
 	tcp_consume(w, t, false);
 	if (t->marks & TM_RETRANSMIT)
 		fill_holes(w, t);
-	if (t->marks & TM_READABLE)
-		send_data(w, t);
+	if (t->marks & TM_READABLE) {
+		if (finished(t))
+			nothing_read(w, t, 0);
+		else
+			send_data(w, t);
+	}
 	if (t->state == TS_CLOSED)
 		return;
 	if (t->marks & TM_FIN && t->snd_nxt == t->eof_seq) {

@@ -98,6 +98,7 @@ struct tcp {
 	uint32_t rtt_seq;		/* timed segment, if @rtt_start */
 	uint32_t rtt_start;		/* ms, truncated, never 0 */
 	uint32_t srtt, rttvar, rto;	/* ms, srtt scaled by 8, rttvar by 4 */
+	bool finished;			/* the socket has nothing left to do, nor to read */
 };
 
 static_assert(sizeof(struct tcp) <= FLOW_SIZE, "struct tcp exceeds a flow's slot");

@@ -26,6 +26,7 @@ struct dgram_state;
 struct fwd_rules;
 struct listeners;
 struct splice;
+struct tcp_spares;
 
 /* What the guest showed of itself (COMPAT: observed addresses) */
 struct guest {
@@ -59,6 +60,7 @@ struct worker {
 	struct chunks *chunks;
 	struct frags *frags;
 	struct dgram_state *dgram;	/* UDP, echo */
+	struct tcp_spares *spares;	/* sockets to connect anew */
 	struct splice *splice;		/* local connections */
 	struct listeners *listen;	/* forwarded ports */
 	struct scratch *scratch;
@@ -72,6 +74,7 @@ struct worker {
 	bool link_gone;			/* for good: there is no guest any more */
 	bool link_stuck;		/* the link lent no room: wait for EPOLLOUT ... */
 	bool link_out;			/* ... which has been asked for */
+	bool link_asked;		/* the guest answers at once what it was sent */
 	void *owner;			/* of passt.c */
 	/* Run @fn in the guest's network namespace: its result, or -errno; NULL: none */
 	int (*in_ns)(struct worker *w, int (*fn)(void *ctx), void *ctx);

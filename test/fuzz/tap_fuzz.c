@@ -25,6 +25,7 @@
 #include "sock.h"
 #include "tap.h"
 #include "tcp.h"
+#include "tcp_spare.h"
 #include "udp.h"
 #include "util.h"
 #include "../unit/frames.h"
@@ -125,7 +126,9 @@ static void on_timer(void *ctx, struct timer *t)
 {
 	struct flow *f = (struct flow *)((char *)t - offsetof(struct flow, timer));
 
-	if (f->type == FLOW_TCP)
+	if (t == tcp_spare_timer(ctx))
+		tcp_spare_expire(ctx);
+	else if (f->type == FLOW_TCP)
 		tcp_flow_timer(ctx, f);
 	else if (f->type == FLOW_UDP)
 		udp_flow_timer(ctx, f);
@@ -360,6 +363,7 @@ static void start(void)
 	w.scratch = &scratch;
 	w.flows = flowtab_init();
 	w.chunks = chunks_init();
+	w.spares = tcp_spare_init();
 	w.frags = frags_init();
 	w.dgram = dgram_init();
 	w.peek_off = sock_probe_peek_off();

@@ -3,6 +3,7 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 enum { MSS = 1460, IDLE_MAX = 2 * 3600 * 1000 };
@@ -419,30 +420,50 @@ static void t_vanished(void)
 	CHECK(sock_errno() == ECONNRESET);
 }
 
+/* One short connection, closed by the guest first: the socket that it had */
+static int short_connection(int i)
+{
+	int fd;
+
+	me.guest.port = GUEST_PORT + i;
+	me.written = me.read = 0;
+	connect_plain();
+	fd = flow()->f.fd;
+	send_seg(ACK, 0, 0, 100);
+	pump();
+	CHECK(sock_read(100) == 100 && sock_write(200) == 200);
+	pump();
+	send_seg(FIN | ACK, 100, 200, 0);
+	pump();
+	sock_close();
+	pump();
+	send_seg(ACK, 101, 201, 0);
+	pump();
+	CHECK(state() == TS_CLOSED);
+	forget_segs();
+	return fd;
+}
+
 /* Many, one after the other and at once, from the same ports: nothing is left behind */
 static void t_churn(void)
 {
 	int i;
 
 	for (i = 0; i < 300; i++) {
-		me.guest.port = GUEST_PORT + i % 3;
 		me.iss += 1000003;
-		connect_plain();
-		send_seg(ACK, 0, 0, 100);
-		pump();
-		me.written = me.read = 0;
-		CHECK(sock_read(100) == 100 && sock_write(200) == 200);
-		pump();
-		send_seg(FIN | ACK, 100, 200, 0);
-		pump();
-		sock_close();
-		pump();
-		send_seg(ACK, 101, 201, 0);
-		pump();
-		CHECK(state() == TS_CLOSED);
-		forget_segs();
+		short_connection(i % 3);
 	}
 	CHECK(!flow_count(&me.w));
+}
+
+/* A socket that is through serves the next connection, but is not kept for long */
+static void t_spare(void)
+{
+	int fd = short_connection(0);
+
+	CHECK(short_connection(1) == fd && fcntl(fd, F_GETFD) >= 0);
+	pass(1500);
+	CHECK(fcntl(fd, F_GETFD) < 0);
 }
 
 /* Every flag combination with numbers around all edges, in every state: no crash, no loop,
@@ -507,6 +528,7 @@ int main(void)
 	RUN(t_half_idle);
 	RUN(t_vanished);
 	RUN(t_churn);
+	RUN(t_spare);
 	RUN(t_anything);
 	return END("close");
 }

@@ -12,6 +12,7 @@
 #include "frag.h"
 #include "sock.h"
 #include "tap.h"
+#include "tcp_spare.h"
 
 enum { QUEUE = 4096, PATTERN = 65521, LEND = 16, REAL_WAIT = 2000 };
 
@@ -389,7 +390,11 @@ void send_seg(uint8_t flags, int32_t seq, int32_t ack, uint32_t len)
 
 static void on_timer(void *ctx, struct timer *t)
 {
-	tcp_flow_timer(ctx, (struct flow *)((char *)t - offsetof(struct flow, timer)));
+	if (t == tcp_spare_timer(ctx))
+		tcp_spare_expire(ctx);
+	else
+		tcp_flow_timer(ctx, (struct flow *)((char *)t -
+						    offsetof(struct flow, timer)));
 }
 
 void feed(void)
@@ -800,6 +805,7 @@ static void begin(const struct world *m)
 	w->scratch = &scratch;
 	w->flows = flowtab_init();
 	w->chunks = chunks_init();
+	w->spares = tcp_spare_init();
 	w->frags = frags_init();
 	w->peek_off = m->peek_off;
 	w->now = 1000000;
@@ -818,6 +824,7 @@ static void end(void)
 	forget_segs();
 	CHECK(!flow_count(&me.w));
 	CHECK(chunks_free(me.w.chunks) == CHUNK_COUNT);
+	tcp_spare_expire(&me.w);
 	CHECK(wheel_timeout(&me.w.wheel, me.w.now) == -1);
 	while (flow_dirty_begin(&me.w))
 		CHECK(!flow_next_dirty(&me.w));

@@ -33,6 +33,7 @@
 #include "sock.h"
 #include "tap.h"
 #include "tcp.h"
+#include "tcp_spare.h"
 #include "util.h"
 #include "worker.h"
 
@@ -266,7 +267,11 @@ static pid_t run_client(const char *addr, uint16_t port, struct load load)
 
 static void on_timer(void *ctx, struct timer *t)
 {
-	tcp_flow_timer(ctx, (struct flow *)((char *)t - offsetof(struct flow, timer)));
+	if (t == tcp_spare_timer(ctx))
+		tcp_spare_expire(ctx);
+	else
+		tcp_flow_timer(ctx, (struct flow *)((char *)t -
+						    offsetof(struct flow, timer)));
 }
 
 static void on_listener(struct worker *w, union tag tag, uint32_t events)
@@ -327,6 +332,7 @@ static void start_worker(struct worker *w, int tap)
 	w->scratch = &scratch;
 	w->flows = flowtab_init();
 	w->chunks = chunks_init();
+	w->spares = tcp_spare_init();
 	w->frags = frags_init();
 	w->peek_off = sock_probe_peek_off();
 	w->now = now_ms();
