@@ -7,8 +7,8 @@
  * 0 is nobody: static memory, all zeros, is an empty table.
  *
  * A slot's generation goes up whenever its flow is freed, and a tag carries 24 bits
- * of it. The dirty list may outlive a flow: the entry stays, and is skipped,
- * or serves the slot's next flow, which then looks at its work once for nothing.
+ * of it. A flow that is freed while it is on a dirty list leaves it, and its slot
+ * is free again, when its turn comes.
  * Called by the protocols and by tap.c.
  */
 #include <errno.h>
@@ -80,7 +80,8 @@ static uint32_t *bucket(struct worker *w, uint8_t proto, const struct side *gues
 struct flow *flow_new(struct worker *w, enum flow_type type, uint8_t proto)
 {
 	struct flowtab *tab = w->flows;
-	struct flow *f = at(tab, tab->free), old;
+	struct flow *f = at(tab, tab->free);
+	uint32_t gen;
 
 	if (f) {
 		tab->free = f->hash_next;
@@ -92,11 +93,9 @@ struct flow *flow_new(struct worker *w, enum flow_type type, uint8_t proto)
 	tab->count++;
 	w->stats.flows_opened++;
 
-	old = *f;
+	gen = f->gen;
 	memset(f, 0, FLOW_SIZE);
-	f->gen = old.gen;
-	memcpy(f->dirty, old.dirty, sizeof(f->dirty));
-	memcpy(f->dirty_next, old.dirty_next, sizeof(f->dirty_next));
+	f->gen = gen;
 	f->type = type;
 	f->proto = proto;
 	f->fd = -1;
@@ -134,18 +133,22 @@ static void unhash(struct worker *w, struct flow *f)
 	f->hashed = false;
 }
 
+static void slot_free(struct flowtab *tab, struct flow *f)
+{
+	f->hash_next = tab->free;
+	tab->free = index_of(tab, f);
+}
+
 void flow_free(struct worker *w, struct flow *f)
 {
-	struct flowtab *tab = w->flows;
-
 	if (f->hashed)
 		unhash(w, f);
 	timer_stop(&w->wheel, &f->timer);
 	f->type = FLOW_FREE;
 	f->gen++;
-	f->hash_next = tab->free;
-	tab->free = index_of(tab, f);
-	tab->count--;
+	w->flows->count--;
+	if (!f->dirty)
+		slot_free(w->flows, f);
 }
 
 struct flow *flow_by_tag(struct worker *w, union tag tag)
@@ -198,14 +201,14 @@ void flow_dirty(struct worker *w, struct flow *f)
 	struct dirty *d = &w->flows->dirty[l];
 	uint32_t index = index_of(w->flows, f);
 
-	if (f->dirty[l])
+	if (f->dirty)
 		return;
-	f->dirty[l] = true;
-	f->dirty_next[l] = NOBODY;
+	f->dirty = true;
+	f->dirty_next = NOBODY;
 	if (d->first == NOBODY)
 		d->first = index;
 	else
-		at(w->flows, d->last)->dirty_next[l] = index;
+		at(w->flows, d->last)->dirty_next = index;
 	d->last = index;
 }
 
@@ -238,10 +241,11 @@ static struct flow *next_of(struct worker *w, enum flow_list l)
 
 		if (index == d->stop)
 			d->stop = NOBODY;
-		d->first = f->dirty_next[l];
-		f->dirty[l] = false;
-		if (f->type != FLOW_FREE && list_of(f) == l)
+		d->first = f->dirty_next;
+		f->dirty = false;
+		if (f->type != FLOW_FREE)
 			return f;
+		slot_free(w->flows, f);
 	}
 	return NULL;
 }

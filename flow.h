@@ -31,12 +31,12 @@ enum flow_list { FLOW_LOCAL, FLOW_LINK, FLOW_LISTS };
 
 struct flow {
 	uint32_t hash_next;		/* index, chain or free list */
-	uint32_t dirty_next[FLOW_LISTS];	/* index */
+	uint32_t dirty_next;		/* index */
 	uint32_t gen;
 	uint8_t type;			/* enum flow_type */
 	uint8_t proto;			/* IPPROTO_* */
 	bool hashed;
-	bool dirty[FLOW_LISTS];
+	bool dirty;			/* on the list of its type */
 	bool from_guest;		/* who opened it */
 	int fd;				/* host's socket, or -1 */
 	struct side guest;		/* the guest's end */
@@ -61,7 +61,8 @@ struct flow *flow_find(struct worker *w, uint8_t proto, const struct side *guest
 		       const struct side *seen);
 
 /* Out of the hash and the wheel, back to the free list. The caller has closed
- * the socket. The flow may be on the dirty list: its turn is then skipped.
+ * the socket. The flow may be on the dirty list: its turn is then skipped, and its
+ * slot not used again before.
  */
 void flow_free(struct worker *w, struct flow *f);
 

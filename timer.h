@@ -16,8 +16,8 @@ enum { WHEEL_BITS = 6, WHEEL_SLOTS = 1 << WHEEL_BITS, WHEEL_LEVELS = 8, WHEEL_SH
 
 struct timer {
 	struct timer *next, **prev;	/* prev is NULL: not armed */
-	uint64_t deadline;		/* ms */
-	uint16_t slot;
+	uint64_t deadline : 48;		/* ms */
+	uint64_t slot : 16;
 };
 
 struct wheel {

@@ -134,12 +134,12 @@ static void t_dirty(void)
 	flow_dirty(&w, c);
 	flow_dirty_begin(&w);
 	flow_free(&w, a);
-	d = open_flow(4);			/* takes a's slot, list unbroken */
-	CHECK(d == a);
-	flow_dirty(&w, d);
-	CHECK(flow_next_dirty(&w) == d);
+	d = open_flow(4);
+	CHECK(d != a);				/* whose slot is on the list */
 	CHECK(flow_next_dirty(&w) == c);
 	CHECK(!flow_next_dirty(&w));
+	CHECK(open_flow(5) == a);		/* now it may */
+	flow_free(&w, a);
 
 	flow_dirty(&w, c);			/* freed and not used again */
 	flow_free(&w, c);
@@ -151,7 +151,7 @@ static void t_dirty(void)
 /* What does not need the link does not wait for it, in whatever slot it is */
 static void t_stuck(void)
 {
-	struct flow *a = open_flow(1), *b = flow_new(&w, FLOW_TCP_SPLICE, IPPROTO_TCP);
+	struct flow *a = open_flow(1), *b = flow_new(&w, FLOW_TCP_SPLICE, IPPROTO_TCP), *c;
 
 	flow_dirty(&w, a);
 	flow_dirty(&w, b);
@@ -160,11 +160,11 @@ static void t_stuck(void)
 	CHECK(flow_next_dirty(&w) == b);
 	CHECK(!flow_next_dirty(&w) && !flow_dirty_begin(&w));
 
-	flow_free(&w, a);		/* still on the list that waits */
-	CHECK(flow_new(&w, FLOW_UDP_SPLICE, IPPROTO_UDP) == a);
-	CHECK(!flow_dirty_begin(&w));
-	flow_dirty(&w, a);
-	CHECK(flow_dirty_begin(&w) && flow_next_dirty(&w) == a);
+	flow_free(&w, a);		/* still on the list that waits, and so is its slot */
+	c = flow_new(&w, FLOW_UDP_SPLICE, IPPROTO_UDP);
+	CHECK(c != a && !flow_dirty_begin(&w));
+	flow_dirty(&w, c);
+	CHECK(flow_dirty_begin(&w) && flow_next_dirty(&w) == c);
 	CHECK(!flow_next_dirty(&w));
 
 	w.link_stuck = false;
@@ -177,8 +177,8 @@ static void t_stuck(void)
 	CHECK(!flow_next_dirty(&w));
 	w.link_stuck = false;
 	CHECK(flow_dirty_begin(&w) && flow_next_dirty(&w) == b);
-	flow_free(&w, a);
 	flow_free(&w, b);
+	flow_free(&w, c);
 }
 
 static void t_each(void)
