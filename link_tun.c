@@ -132,6 +132,23 @@ static void parse_vnet(const struct virtio_net_hdr_mrg_rxbuf *m, struct offload 
 	}
 }
 
+/* Ask for one frame where one comes at a time: no read that finds nothing; the loop
+ * comes back at once when there is more. @n: frames that came
+ */
+static void adapt(struct link_tun *t, int n)
+{
+	if (n > 1)
+		t->wait = FULL_MIN;
+	else if (t->hint > 1)
+		t->wait = MIN(2 * t->wait, FULL_MAX);
+	if (n < t->hint) {
+		t->hint = MAX(n, 1);
+		t->full = 0;
+	} else if (++t->full >= t->wait) {
+		t->hint = MIN(4 * t->hint, LINK_BATCH);
+	}
+}
+
 /* #syscalls read */
 static int tun_rx(struct link *l, struct frame *f, int max)
 {
@@ -157,22 +174,8 @@ static int tun_rx(struct link *l, struct frame *f, int max)
 		n++;
 		off += (len + ALIGN - 1) / ALIGN * ALIGN;
 	}
-	if (max < t->hint)
-		return n;
-
-	/* Ask for one frame where one comes at a time: no read that finds
-	 * nothing; the loop comes back at once when there is more.
-	 */
-	if (n > 1)
-		t->wait = FULL_MIN;
-	else if (t->hint > 1)
-		t->wait = MIN(2 * t->wait, FULL_MAX);
-	if (n < t->hint) {
-		t->hint = MAX(n, 1);
-		t->full = 0;
-	} else if (++t->full >= t->wait) {
-		t->hint = MIN(4 * t->hint, LINK_BATCH);
-	}
+	if (max >= t->hint)
+		adapt(t, n);
 	return n;
 }
 
