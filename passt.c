@@ -426,6 +426,7 @@ static void turn(struct worker *w)
 		       work ? 0 : wheel_timeout(&w->wheel, w->now));
 	if (rc < 0)
 		die_errno(rc, "Can't wait for events");
+	tap_look(w);
 	wheel_run(&w->wheel, w->now, on_timer, w);
 	work_all(w);
 	if (tap_answers(w))

@@ -27,6 +27,7 @@
 
 enum {
 	FRAME_MAX = 1514,		/* of a service's answer */
+	LOOK_MAX = 16384,		/* frames: more than any link queues */
 	PORT_DHCP = 67, PORT_DHCPV6 = 547,
 	ND_FIRST = 133, ND_SOLICIT = 135, ND_LAST = 137,	/* RFC 4861, 4 */
 };
@@ -279,6 +280,13 @@ bool tap_answers(struct worker *w)
 	return look && receive(w, 1) > 0;
 }
 
+static void link_gone(struct worker *w, int err)
+{
+	log_info("guest link is gone (%s)", strerror(err));
+	loop_del(&w->loop, w->link->fd);
+	w->link_gone = true;
+}
+
 void tap_event(struct worker *w, union tag tag, uint32_t events)
 {
 	const struct link_ops *ops = w->link->ops;
@@ -292,9 +300,21 @@ void tap_event(struct worker *w, union tag tag, uint32_t events)
 			rc = receive(w, NELEM(w->scratch->frames));
 		while (rc >= 0 && w->link->more);
 	}
-	if (rc < 0) {
-		log_info("guest link is gone (%s)", strerror(-rc));
-		loop_del(&w->loop, w->link->fd);
-		w->link_gone = true;
-	}
+	if (rc < 0)
+		link_gone(w, -rc);
+}
+
+void tap_look(struct worker *w)
+{
+	int rc, n = 0;
+
+	if (!w->link_look || w->link_stuck || w->link_gone)
+		return;
+	w->link_look = false;
+	do {
+		rc = receive(w, NELEM(w->scratch->frames));
+		n += rc;
+	} while (rc > 0 && n < LOOK_MAX);
+	if (rc < 0)
+		link_gone(w, -rc);
 }

@@ -14,6 +14,9 @@ struct worker;
 /* Loop handler of the guest link */
 void tap_event(struct worker *w, union tag tag, uint32_t events);
 
+/* If w->link_look asks for it, read all that waits on the link: before timers run */
+void tap_look(struct worker *w);
+
 /* Start to wait for the link: 0 or -errno */
 int tap_watch(struct worker *w);
 

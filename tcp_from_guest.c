@@ -264,6 +264,17 @@ static void syn_sent(struct worker *w, struct tcp *t, const struct pkt *p)
 	}
 }
 
+/* A copy of the SYN; or the guest gave up and begins anew, from the same port. No data
+ * went either way, so that the flow can serve the new one: RFC 9293, 3.10.7.4, fourth
+ * check, returns to LISTEN, where it would be taken when it comes the next time.
+ */
+static void take_syn_again(struct worker *w, struct tcp *t, const struct pkt *p)
+{
+	if (p->tcp.seq + 1 != t->rcv_nxt)
+		tcp_take_syn(w, t, p);
+	tcp_event(w, t, TE_GUEST_SYN);
+}
+
 /* Before the connection is established: false if it is not for here */
 static bool opening(struct worker *w, struct tcp *t, const struct pkt *p)
 {
@@ -273,10 +284,8 @@ static bool opening(struct worker *w, struct tcp *t, const struct pkt *p)
 		return false;
 	else if (p->tcp.flags & TCP_RST)
 		take_rst(w, t, p);
-	else if (p->tcp.flags & TCP_SYN && p->tcp.seq + 1 == t->rcv_nxt)
-		tcp_event(w, t, TE_GUEST_SYN);
-	else if (p->tcp.flags & TCP_SYN && t->state == TS_CONNECTING)
-		tcp_take_syn(w, t, p);		/* given up, begun anew */
+	else if ((p->tcp.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		take_syn_again(w, t, p);
 	return true;
 }
 
@@ -348,6 +357,27 @@ static ssize_t send_iov(struct tcp *t, const struct iovec *iov, int n, uint32_t 
 	return sock_send(t->f.fd, iov, n);
 }
 
+/* All that the socket takes: false if it is broken. What it leaves goes when it is writable
+ * again; the kernel says that it has no memory in more than one way.
+ */
+static bool give(struct worker *w, struct tcp *t, const struct iovec *iov, int n,
+		 uint32_t len)
+{
+	ssize_t rc = send_iov(t, iov, n, len);
+
+	if (rc < 0 && rc != -ENOBUFS && rc != -ENOMEM) {
+		tcp_event(w, t, TE_SOCK_ERROR);
+		return false;
+	}
+	rc = MAX(rc, 0);
+	t->sent += rc;
+	if (rc < (ssize_t)len) {
+		t->want_out = true;
+		tcp_timers_refused(w, t);
+	}
+	return true;
+}
+
 /* What is parked may follow what just came (RFC 5681, 4.2) */
 static void close_hole(struct worker *w, struct tcp *t)
 {
@@ -360,21 +390,15 @@ static void close_hole(struct worker *w, struct tcp *t)
 
 static void deliver(struct worker *w, struct tcp *t, const struct run *r)
 {
-	uint32_t start = t->rcv_nxt - r->len;
-	ssize_t rc = 0;
+	uint32_t start = t->rcv_nxt - r->len, taken = 0;
 
 	if (t->sent == start) {
-		rc = send_iov(t, r->iov, r->n, r->len);
-		if (rc < 0 && rc != -ENOBUFS && rc != -ENOMEM) {
-			tcp_event(w, t, TE_SOCK_ERROR);
+		if (!give(w, t, r->iov, r->n, r->len))
 			return;
-		}
-		rc = MAX(rc, 0);
-		t->sent += rc;
-		t->want_out |= rc < (ssize_t)r->len;
+		taken = t->sent - start;
 	}
-	if (rc < (ssize_t)r->len)
-		park(w, t, r, rc);
+	if (taken < r->len)
+		park(w, t, r, taken);
 	if (t->parked)
 		close_hole(w, t);
 }
@@ -385,18 +409,13 @@ void tcp_flush(struct worker *w, struct tcp *t)
 
 	chunk_drop(w->chunks, &t->parked, t->sent);
 	while (!t->want_out && t->sent != t->rcv_nxt) {
-		int n = chunk_iov(w->chunks, t->parked, t->sent, iov, 64);
-		ssize_t rc = sock_send(t->f.fd, iov, n);
-		ssize_t i, all = 0;
+		int i, n = chunk_iov(w->chunks, t->parked, t->sent, iov, 64);
+		uint32_t all = 0;
 
 		for (i = 0; i < n; i++)
 			all += iov[i].iov_len;
-		if (rc < 0 && rc != -ENOBUFS && rc != -ENOMEM) {
-			tcp_event(w, t, TE_SOCK_ERROR);
+		if (!give(w, t, iov, n, all))
 			return;
-		}
-		t->sent += MAX(rc, 0);
-		t->want_out = rc < all;
 		chunk_drop(w->chunks, &t->parked, t->sent);
 	}
 	if (t->marks & TM_GUEST_FIN && t->fin_seq == t->rcv_nxt && t->sent == t->rcv_nxt) {

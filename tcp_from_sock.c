@@ -222,6 +222,16 @@ static uint32_t bare_seq(const struct tcp *t)
 	return t->snd_una != t->iss && seq_lt(edge, t->snd_max) ? edge : t->snd_max;
 }
 
+/* A segment from before what the guest has: it answers with an ACK (RFC 9293, 3.8.4) */
+static void send_keep_alive(struct worker *w, struct tcp *t)
+{
+	struct opts o;
+
+	put_options(w, t, &o);
+	if (send_bare(w, t, t->snd_una - 1, TCP_ACK, &o))
+		t->marks &= ~TM_KEEP_ALIVE;
+}
+
 static void send_ack(struct worker *w, struct tcp *t)
 {
 	int i, n = t->marks & TM_DUPACK && !t->sack_ok ? 3 : 1;
@@ -458,31 +468,65 @@ static void send_data(struct worker *w, struct tcp *t)
 		told(t, false);
 }
 
+/* The guest misses what it acknowledges up to; what lies behind may just be late */
+static bool is_lost(const struct tcp *t, uint32_t seq)
+{
+	return seq == t->snd_una || sack_lost(&t->sack, seq, t->mss);
+}
+
+/* Where this recovery has come to */
+static uint32_t refill_from(const struct tcp *t)
+{
+	return seq_lt(t->rexmit, t->snd_una) ? t->snd_una : t->rexmit;
+}
+
 /* The next hole to fill in this recovery */
 static bool next_hole(const struct tcp *t, uint32_t *start, uint32_t *end)
 {
-	uint32_t from = seq_lt(t->rexmit, t->snd_una) ? t->snd_una : t->rexmit;
+	uint32_t from = refill_from(t);
 
 	if (t->sack.r[0].start != t->sack.r[0].end)
-		return sack_hole(&t->sack, from, start, end);
+		return sack_hole(&t->sack, from, start, end) && is_lost(t, *start);
 	*start = from;
 	*end = from + MIN(t->mss, t->snd_max - from);
 	return from == t->snd_una && from != t->snd_max;
 }
 
-/* Fast retransmission: all holes at once, each once in a recovery */
+/* Bytes that the network still has, by all that is known (RFC 6675, 4: SetPipe) */
+static uint32_t in_pipe(const struct tcp *t)
+{
+	uint32_t n = t->snd_max - t->snd_una - sack_bytes(&t->sack);
+	uint32_t from = refill_from(t), start, end;
+
+	for (; sack_hole(&t->sack, from, &start, &end) && is_lost(t, start); from = end)
+		n -= end - start;
+	return n;
+}
+
+/* How much of a hole at @start may be filled now, whole segments: the first segment that
+ * the guest misses always (RFC 6675, 5)
+ */
+static uint32_t refill_room(const struct tcp *t, uint32_t start)
+{
+	uint32_t pipe = in_pipe(t);
+	uint32_t room = t->cwnd > pipe ? (t->cwnd - pipe) / t->mss * t->mss : 0;
+
+	return start == t->snd_una ? MAX(room, t->mss) : room;
+}
+
+/* Fast retransmission: each hole once in a recovery, as the pipe drains */
 static void fill_holes(struct worker *w, struct tcp *t)
 {
 	size_t per = frame_payload(w, t);
-	uint32_t start, end;
+	uint32_t start, end, len;
 	ssize_t got;
 
 	t->marks &= ~TM_RETRANSMIT;
 	while (next_hole(t, &start, &end)) {
 		struct slot *s = w->scratch->slots;
-		uint32_t len = MIN(end - start, per);
 
-		if (!reserve(w, t, s, header_len(t, tcp_optlen(t)), len))
+		len = MIN(MIN(end - start, per), refill_room(t, start));
+		if (!len || !reserve(w, t, s, header_len(t, tcp_optlen(t)), len))
 			return;
 		got = peek(w, t, start, 1, per, len);
 		if (got <= 0) {
@@ -512,12 +556,13 @@ static void borrow(struct worker *w, struct tcp *t, uint32_t room)
 	}
 }
 
-/* Follow the room in the socket. The right edge never moves back, and is moved only
- * when half of what was given is used up: no call per segment.
+/* Follow the room in the socket. The right edge never moves back, and is moved only when
+ * half of what was given is used up: no call per segment. While bytes are parked,
+ * the socket is full: nothing more is given.
  */
 static void open_window(struct worker *w, struct tcp *t)
 {
-	uint32_t left = t->rcv_edge - t->rcv_nxt, pending = t->rcv_nxt - t->sent, room;
+	uint32_t left = t->rcv_edge - t->rcv_nxt, room;
 	bool writable;
 
 	if (t->want_out || (t->room && left >= t->room / 2))
@@ -531,7 +576,6 @@ static void open_window(struct worker *w, struct tcp *t)
 	room -= room / 16;
 	borrow(w, t, room);
 	room += t->lent * CHUNK_SIZE;
-	room = room > pending ? room - pending : 0;
 	t->room = MIN(room, t->ws ? 65535U << TCP_WSCALE : 65535U);
 	if (seq_lt(t->rcv_edge, t->rcv_nxt + t->room) &&
 	    (writable || t->room >= MIN(t->mss, 4096)))
@@ -602,4 +646,6 @@ void tcp_output(struct worker *w, struct tcp *t)
 	}
 	if (t->marks & TM_ACK_NOW)
 		send_ack(w, t);
+	if (t->marks & TM_KEEP_ALIVE)
+		send_keep_alive(w, t);
 }

@@ -42,6 +42,7 @@ enum {
 	TM_GUEST_FIN	= 1 << 8,	/* guest's FIN stands at @fin_seq */
 	TM_RETRANSMIT	= 1 << 9,	/* fill holes */
 	TM_PROBE	= 1 << 10,	/* one byte into a closed window */
+	TM_KEEP_ALIVE	= 1 << 11,	/* ask the guest for an ACK */
 };
 
 /* What a flow's socket is watched for */
@@ -55,17 +56,18 @@ struct tcp {
 	uint8_t wscale;			/* of the guest's window */
 	bool ws, ts, sack_ok;		/* options agreed on */
 	bool want_out;			/* EPOLLOUT will come */
-	bool nodelay, peek_off;		/* options set on the socket */
+	bool nodelay : 1, peek_off : 1;	/* options set on the socket */
 	bool talked;			/* the guest has sent data */
 	bool urgent;			/* receives may stop short at marks (RFC 6093) */
 	uint8_t retries;		/* timeouts in a row */
+	uint8_t probes;			/* keep-alives in a row */
 	uint8_t dupacks;
 	uint8_t unacked;		/* segments since our last ACK */
 	uint8_t unread;			/* acknowledgements not consumed yet, or CONSUME_EAGER */
 	uint8_t peeks;			/* receives so far, up to a few */
 	uint8_t lent;			/* chunks promised beyond the socket's room */
 	bool recovering;		/* fast recovery up to @recover */
-	bool overdue;			/* the RTO has expired, its grace has not */
+	bool overdue;			/* the RTO has expired, the link is read first */
 	uint16_t mss;			/* payload of one segment to the guest */
 	uint16_t parked;		/* chunk queue: data no socket has yet */
 
@@ -95,6 +97,7 @@ struct tcp {
 
 	/* Deadlines in ms, 0: none (tcp_timer.c) */
 	uint64_t rto_at, ack_at, idle_at;
+	uint32_t look_at;		/* truncated: the socket refused data */
 	uint32_t rtt_seq;		/* timed segment, if @rtt_start */
 	uint32_t rtt_start;		/* ms, truncated, never 0 */
 	uint32_t srtt, rttvar, rto;	/* ms, srtt scaled by 8, rttvar by 4 */
@@ -150,5 +153,6 @@ void tcp_timers_acked(struct worker *w, struct tcp *t, bool all);
 void tcp_timers_received(struct worker *w, struct tcp *t);
 void tcp_timers_ack_sent(struct tcp *t);
 void tcp_timers_blocked(struct worker *w, struct tcp *t);
+void tcp_timers_refused(struct worker *w, struct tcp *t);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { DUP_THRESH = 3 };
+
 static bool before(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) < 0;
@@ -64,6 +66,20 @@ bool sack_hole(const struct sack *s, uint32_t from, uint32_t *start, uint32_t *e
 			from = s->r[i].end;
 	}
 	return false;
+}
+
+bool sack_lost(const struct sack *s, uint32_t seq, uint32_t mss)
+{
+	uint32_t bytes = 0;
+	int i, ranges = 0;
+
+	for (i = 0; i < SACK_MAX; i++) {
+		if (!used(&s->r[i]) || !before(seq, s->r[i].start))
+			continue;
+		bytes += s->r[i].end - s->r[i].start;
+		ranges++;
+	}
+	return ranges >= DUP_THRESH || bytes > (DUP_THRESH - 1) * mss;
 }
 
 uint32_t sack_bytes(const struct sack *s)

@@ -24,6 +24,9 @@ void sack_advance(struct sack *s, uint32_t una);
  */
 bool sack_hole(const struct sack *s, uint32_t from, uint32_t *start, uint32_t *end);
 
+/* Is the byte at @seq, which is missing, lost, by what came after it (RFC 6675, 4)? */
+bool sack_lost(const struct sack *s, uint32_t seq, uint32_t mss);
+
 /* Bytes held */
 uint32_t sack_bytes(const struct sack *s);
 

@@ -10,7 +10,9 @@
  * however long the other is blocked. Bytes are taken from a socket only while the
  * other one is writable. The rest of a batch that it does not take stays in the
  * pipe, which is the flow's own for as long as there is something in it. Without a
- * pipe, bytes are copied, and stay in the receive queue until they are taken.
+ * pipe, bytes are copied, and stay in the receive queue until they are taken. A kernel
+ * that is short of memory refuses bytes, too, and may never tell when that is over:
+ * who refused is looked at once more after a while.
  *
  * What happens to one connection happens to the other: end of data (FIN) after all
  * bytes that came before, a reset at once. Connections that can't be made reset
@@ -42,9 +44,11 @@ enum {
 	TURN_BYTES = 4 << 20,		/* budget of a flow in a turn, each way */
 	PIECE = 1 << 20,		/* most to move by one call */
 	LOWAT = 512 << 10,		/* bytes that bulk data is received by */
-	PAUSE = 8,			/* ms */
+	PAUSE = 8, REFUSED = 100,	/* ms */
 	BULK_MIN = 32, BULK_MAX = 4096,	/* MiB */
 };
+
+enum { EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | (int)EPOLLET };
 
 /* One socket, and what came from it */
 struct end {
@@ -54,6 +58,7 @@ struct end {
 	bool eof;			/* has sent all it had to send ... */
 	bool told;			/* ... and the other one was told */
 	bool failed;
+	bool refused;			/* said so, not the event: look again */
 	struct splice_pipe pipe;	/* if there are ... */
 	uint32_t held;			/* ... bytes in it, for the other one */
 	uint32_t bulk;			/* KiB without a pause ... */
@@ -67,6 +72,7 @@ struct tcp_splice {
 	uint8_t ntargets, tried;
 	uint8_t lowat;			/* end with a low-water mark, or ENDS */
 	uint16_t bulk_min;		/* MiB after which one gets it */
+	uint64_t lowat_at, look_at;	/* deadlines, ms, 0: none */
 	struct side targets[SPLICE_TARGETS];
 	struct addr from;		/* source of the far socket, or unspecified */
 	bool to_ns;
@@ -84,12 +90,14 @@ static void init_end(struct end *e, int fd)
 	*e = (struct end){ .fd = fd, .pipe = { .rd = -1, .wr = -1 } };
 }
 
+static union tag tag_of(struct worker *w, struct tcp_splice *t, int end)
+{
+	return flow_tag(w, &t->f, end == NEAR ? EV_TCP_SPLICE : EV_TCP_SPLICE_FAR);
+}
+
 static int watch(struct worker *w, struct tcp_splice *t, int end)
 {
-	return loop_add(&w->loop, t->end[end].fd,
-			EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-			flow_tag(w, &t->f, end == NEAR ? EV_TCP_SPLICE :
-							EV_TCP_SPLICE_FAR));
+	return loop_add(&w->loop, t->end[end].fd, EVENTS, tag_of(w, t, end));
 }
 
 /* A socket that connects to @to, from @from if that is specified: descriptor or -errno */
@@ -178,6 +186,12 @@ static ssize_t move(int from, int to, size_t len)
 	return n < 0 ? -errno : n;
 }
 
+/* Is @err the end of a connection? Else its socket may go on when it has room. */
+static bool is_final(ssize_t err)
+{
+	return err < 0 && err != -EAGAIN && err != -ENOMEM && err != -ENOBUFS;
+}
+
 /* From the pipe of @e to the other socket: is it empty? If not, then the kernel has
  * just refused something, and tells us when it has room again.
  */
@@ -191,7 +205,8 @@ static bool drain(struct end *e, struct end *to)
 			continue;
 		}
 		to->writable = false;
-		to->failed |= n != -EAGAIN;
+		to->refused = true;
+		to->failed |= is_final(n);
 	}
 	return !e->held;
 }
@@ -203,7 +218,8 @@ static void note_received(struct end *e, ssize_t n)
 		return;
 	e->readable = false;
 	e->eof |= !n;
-	e->failed |= n < 0 && n != -EAGAIN;
+	e->failed |= is_final(n);
+	e->refused |= n == -ENOMEM || n == -ENOBUFS;
 }
 
 /* From a socket to its pipe, which is empty. With each piece of the queue, one byte
@@ -238,11 +254,22 @@ static ssize_t copy(struct worker *w, struct end *e, struct end *to)
 		return n;
 	iov.iov_len = n;
 	sent = sock_send(to->fd, &iov, 1);
-	to->failed |= sent < 0;
+	to->failed |= is_final(sent);
 	to->writable = sent == n;
+	to->refused = !to->writable;
 	if (sent > 0)
 		sock_discard(e->fd, sent);
 	return sent;
+}
+
+static void arm(struct worker *w, struct tcp_splice *t)
+{
+	uint64_t at = t->lowat_at ? t->lowat_at : t->look_at;
+
+	if (t->look_at)
+		at = MIN(at, t->look_at);
+	if (at)
+		timer_set(&w->wheel, &t->f.timer, at);
 }
 
 /* Bulk data is worth a low-water mark: fewer wake-ups for larger pieces. Its end may lie
@@ -260,22 +287,56 @@ static void note_bulk(struct worker *w, struct tcp_splice *t, int from, size_t m
 		sock_opt(e->fd, SOL_SOCKET, SO_RCVLOWAT, LOWAT);
 		t->lowat = from;
 	}
-	if (t->lowat == from)
-		timer_set(&w->wheel, &t->f.timer, w->now + PAUSE);
+	if (t->lowat == from) {
+		t->lowat_at = w->now + PAUSE;
+		arm(w, t);
+	}
 }
 
 /* The more often there are pauses, the less it pays */
-void tcp_splice_flow_timer(struct worker *w, struct flow *f)
+static void end_bulk(struct worker *w, struct tcp_splice *t)
 {
-	struct tcp_splice *t = splice_of(f);
 	struct end *e = &t->end[t->lowat];
 
 	sock_opt(e->fd, SOL_SOCKET, SO_RCVLOWAT, 1);
 	e->readable = true;
 	e->bulk = 0;
 	t->lowat = ENDS;
+	t->lowat_at = 0;
 	t->bulk_min = MIN(2 * t->bulk_min, BULK_MAX);
-	flow_dirty(w, f);
+	flow_dirty(w, &t->f);
+}
+
+/* What is ready comes as an event now, what is not yet later for sure */
+static void look_again(struct worker *w, struct tcp_splice *t)
+{
+	int i;
+
+	t->look_at = 0;
+	for (i = NEAR; i < ENDS; i++) {
+		if (t->end[i].refused)
+			loop_mod(&w->loop, t->end[i].fd, EVENTS, tag_of(w, t, i));
+		t->end[i].refused = false;
+	}
+}
+
+void tcp_splice_flow_timer(struct worker *w, struct flow *f)
+{
+	struct tcp_splice *t = splice_of(f);
+
+	if (t->lowat_at && t->lowat_at <= w->now)
+		end_bulk(w, t);
+	if (t->look_at && t->look_at <= w->now)
+		look_again(w, t);
+	arm(w, t);
+}
+
+static void note_refused(struct worker *w, struct tcp_splice *t)
+{
+	if (t->look_at || !(t->end[NEAR].refused || t->end[FAR].refused))
+		return;
+	t->look_at = w->now + REFUSED;
+	arm(w, t);
 }
 
 /* What one socket has, as far as the other one takes it, within the budget */
@@ -362,6 +423,7 @@ void tcp_splice_flow_work(struct worker *w, struct flow *f)
 	}
 	pump(w, t, NEAR);
 	pump(w, t, FAR);
+	note_refused(w, t);
 	if (is_broken(t)) {
 		release(w, t, true);
 		return;
@@ -380,8 +442,10 @@ void tcp_splice_event(struct worker *w, union tag tag, uint32_t events)
 	if (!f)
 		return;
 	e = &splice_of(f)->end[tag.kind == EV_TCP_SPLICE ? NEAR : FAR];
-	if (events & EPOLLOUT)
+	if (events & EPOLLOUT) {
 		e->writable = true;
+		e->refused = false;
+	}
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		e->readable = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP))

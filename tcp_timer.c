@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tcp_timer.c - deadlines of TCP flows, by what happened
  *
- * Retransmission: RTO (RFC 6298) after the oldest byte in flight was sent.
+ * Retransmission: RTO (RFC 6298) after the oldest byte in flight was sent. After a
+ * number of them in a row the guest is gone: this takes 5 minutes for data, 4 for
+ * a SYN, and more where the round trip is long (RFC 1122, 4.2.3.5: 100 s, 3 minutes).
  * Persistence: the same, while the guest's window is closed (RFC 9293, 3.8.6.1).
  * Delayed ACK: soon after a small segment, unless data of the peer carries it.
- * Idle: two hours without a segment either way end a flow.
+ * Keep-alive: a guest that was silent for long is asked whether it still knows the
+ * connection (RFC 9293, 3.8.4). While it answers, a flow may be idle for ever; a guest
+ * that began anew answers with a reset, and one that does not answer is gone. Some
+ * minutes instead of hours, as this costs no network anything; with thousands of
+ * idle flows the wheel's coarse slots gather their probes in few turns. The peer is asked
+ * by the host's kernel in the same case: SO_KEEPALIVE, at the pace of tcp(7).
+ * Refusal: a socket that took less than it was given tells when it takes more, but for
+ * want of memory it may not: nothing is in flight that could be acknowledged. So it is
+ * looked at once more after a while.
  *
  * The wheel knows one timer a flow, set to the nearest of the deadlines.
  */
 #include "tcp.h"
+#include "sock.h"
 #include "tcp_int.h"
 #include "util.h"
 #include "worker.h"
@@ -17,11 +28,24 @@ enum {				/* ms */
 	RTO_FIRST	= 1000,
 	RTO_MIN		= 200,
 	RTO_MAX		= 120 * 1000,
-	RTO_GRACE	= 10,		/* to read what waits on the link */
 	ACK_DELAY	= 2,
-	IDLE_MAX	= 2 * 3600 * 1000,
-	RETRIES_MAX	= 7,
+	REFUSED		= 100,
+	STUCK		= 5000,		/* from look to look at a link that is */
+	KEEP_IDLE	= 20 * 60 * 1000,
+	KEEP_AGAIN	= 2 * 60 * 1000,
 };
+
+enum {				/* in a row, without an answer */
+	RETRIES_SYN	= 7,
+	RETRIES_DATA	= 10,
+	KEEP_PROBES	= 5,
+};
+
+/* In full, a deadline of which the lower half is kept */
+static uint64_t in_full(const struct worker *w, uint32_t at)
+{
+	return w->now + (int32_t)(at - (uint32_t)w->now);
+}
 
 static void arm(struct worker *w, struct tcp *t)
 {
@@ -31,13 +55,15 @@ static void arm(struct worker *w, struct tcp *t)
 		at = t->rto_at;
 	if (t->ack_at && t->ack_at < at)
 		at = t->ack_at;
+	if (t->look_at)
+		at = MIN(at, in_full(w, t->look_at));
 	timer_set(&w->wheel, &t->f.timer, at);
 }
 
 void tcp_timers_opened(struct worker *w, struct tcp *t)
 {
 	t->rto = RTO_FIRST;
-	t->idle_at = w->now + IDLE_MAX;
+	t->idle_at = w->now + KEEP_IDLE;
 	arm(w, t);
 }
 
@@ -48,7 +74,6 @@ void tcp_timers_sent(struct worker *w, struct tcp *t)
 		t->rtt_start = (uint32_t)w->now | 1;
 		t->rtt_seq = t->snd_nxt;
 	}
-	t->idle_at = w->now + IDLE_MAX;
 	if (!t->rto_at) {
 		t->rto_at = w->now + t->rto;
 		arm(w, t);
@@ -87,7 +112,8 @@ void tcp_timers_acked(struct worker *w, struct tcp *t, bool all)
 /* A segment came from the guest. One that asks for an ACK gets it soon. */
 void tcp_timers_received(struct worker *w, struct tcp *t)
 {
-	t->idle_at = w->now + IDLE_MAX;
+	t->idle_at = w->now + KEEP_IDLE;
+	t->probes = 0;
 	if (t->rcv_nxt != t->rcv_acked && !t->ack_at) {
 		t->ack_at = w->now + ACK_DELAY;
 		arm(w, t);
@@ -107,6 +133,23 @@ void tcp_timers_blocked(struct worker *w, struct tcp *t)
 		t->rto_at = w->now + t->rto;
 		arm(w, t);
 	}
+}
+
+/* The socket did not take all that it was given */
+void tcp_timers_refused(struct worker *w, struct tcp *t)
+{
+	if (!t->look_at) {
+		t->look_at = (uint32_t)(w->now + REFUSED) | 1;
+		arm(w, t);
+	}
+}
+
+/* If it has room, the event comes now, otherwise later for sure */
+static void look_again(struct worker *w, struct tcp *t)
+{
+	t->look_at = 0;
+	if (t->want_out)
+		loop_mod(&w->loop, t->f.fd, TCP_SOCK_EVENTS, flow_tag(w, &t->f, EV_TCP));
 }
 
 /* Nothing came back: start over from what was acknowledged (RFC 5681, 3.1; RFC 2018, 8) */
@@ -131,16 +174,17 @@ static void retransmit_all(struct worker *w, struct tcp *t)
 	t->marks |= TM_READABLE;
 }
 
-/* Is it us who are late? After a pause, the guest's ACK may wait on the link. */
+/* Is it us who are late? After a pause, or behind much else, the guest's ACK may wait
+ * on the link: the timeout counts in the turn after all has been read.
+ */
 static bool late(struct worker *w, struct tcp *t)
 {
 	if (w->link_stuck) {		/* it says nothing about the guest */
-		t->rto_at = w->now + t->rto;
+		t->rto_at = w->now + MAX(t->rto, STUCK);
 		return true;
 	}
 	t->overdue = !t->overdue;
-	if (t->overdue)
-		t->rto_at = w->now + RTO_GRACE;
+	w->link_look |= t->overdue;
 	return t->overdue;
 }
 
@@ -150,7 +194,7 @@ static void rto_expired(struct worker *w, struct tcp *t)
 		return;
 	t->rto_at = 0;
 	t->rtt_start = 0;		/* Karn: don't time what is sent twice */
-	if (t->retries >= RETRIES_MAX) {
+	if (t->retries >= (t->state < TS_ESTABLISHED ? RETRIES_SYN : RETRIES_DATA)) {
 		tcp_event(w, t, TE_GIVE_UP);
 		return;
 	}
@@ -168,6 +212,26 @@ static void rto_expired(struct worker *w, struct tcp *t)
 	flow_dirty(w, &t->f);
 }
 
+/* A long silence of the guest. While something is on its way to it, it is asked already;
+ * while the link is stuck, it can't be, and is waited for some times longer.
+ */
+static void idle_expired(struct worker *w, struct tcp *t)
+{
+	if (t->state < TS_ESTABLISHED || t->probes == KEEP_PROBES) {
+		tcp_event(w, t, TE_GIVE_UP);
+		return;
+	}
+	if (t->rto_at && !w->link_stuck) {
+		t->idle_at = w->now + KEEP_IDLE;
+		return;
+	}
+	if (!t->probes++)
+		sock_opt(t->f.fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	t->idle_at = w->now + (w->link_stuck ? KEEP_IDLE : KEEP_AGAIN);
+	t->marks |= TM_KEEP_ALIVE;
+	flow_dirty(w, &t->f);
+}
+
 void tcp_flow_timer(struct worker *w, struct flow *f)
 {
 	struct tcp *t = tcp_of(f);
@@ -177,12 +241,12 @@ void tcp_flow_timer(struct worker *w, struct flow *f)
 		t->marks |= TM_ACK_NOW;
 		flow_dirty(w, f);
 	}
-	if (t->idle_at <= w->now) {
-		tcp_event(w, t, TE_GIVE_UP);
-		return;
-	}
+	if (t->look_at && in_full(w, t->look_at) <= w->now)
+		look_again(w, t);
 	if (t->rto_at && t->rto_at <= w->now)
 		rto_expired(w, t);
+	if (t->state != TS_CLOSED && t->idle_at <= w->now)
+		idle_expired(w, t);
 	if (t->state != TS_CLOSED)
 		arm(w, t);
 }

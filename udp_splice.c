@@ -231,11 +231,12 @@ static int build(struct worker *w, struct batch *b, int from, bool whole)
 	return k;
 }
 
-/* The datagrams of train @i, one by one */
-static void send_cut(struct worker *w, int fd, const struct batch *b, int i)
+/* The datagrams of train @i, one by one: were all of them sent? */
+static bool send_cut(struct worker *w, int fd, const struct batch *b, int i)
 {
 	struct mmsghdr *mm = w->dgram->mm;
 	struct iovec *iov = w->scratch->iov;
+	bool all = true;
 	size_t at = 0;
 
 	while (at < b->len[i]) {
@@ -250,8 +251,9 @@ static void send_cut(struct worker *w, int fd, const struct batch *b, int i)
 			};
 			at += len;
 		}
-		sock_dgram_send(fd, mm, n);
+		all &= sock_dgram_send(fd, mm, n) == n;
 	}
+	return all;
 }
 
 /* Send the batch. -ECONNREFUSED, and the like: nobody is there; other errors cost the
@@ -271,12 +273,13 @@ static int send_batch(struct worker *w, int fd, struct batch *b)
 		} else if (splice_is_refusal(-rc)) {
 			return rc;
 		} else if (rc == -EAGAIN) {
+			w->stats.drop[DROP_SOCK] += b->n - at;
 			break;
 		} else if (whole && b->first[1] - at > 1) {
 			whole = false;
 		} else {
-			if (b->gso[at])
-				send_cut(w, fd, b, at);
+			if (!b->gso[at] || !send_cut(w, fd, b, at))
+				w->stats.drop[DROP_SOCK]++;
 			at++;
 		}
 	}

@@ -75,6 +75,7 @@ struct worker {
 	bool link_stuck;		/* the link lent no room: wait for EPOLLOUT ... */
 	bool link_out;			/* ... which has been asked for */
 	bool link_asked;		/* the guest answers at once what it was sent */
+	bool link_look;			/* a timer is judged next: read the link until empty */
 	void *owner;			/* of passt.c */
 	/* Run @fn in the guest's network namespace: its result, or -errno; NULL: none */
 	int (*in_ns)(struct worker *w, int (*fn)(void *ctx), void *ctx);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { MSS = 1460, IDLE_MAX = 2 * 3600 * 1000 };
 
@@ -380,22 +381,124 @@ static void t_paws(void)
 	CHECK(state() == TS_CLOSED);
 }
 
+static bool keeps_alive(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &len) && on;
+}
+
+/* Nobody has anything to say, for hours: while the guest is there, so is the flow */
 static void t_idle(void)
+{
+	const struct seg *s;
+	int i, probes = 0;
+
+	connect_full();
+	data(0, 10);
+	sock_write(20);
+	pass(10);
+	CHECK(sock_read(100) == 10);
+	send_seg(ACK, 10, 20, 0);
+	pass(10);
+	forget_segs();
+	CHECK(!keeps_alive(flow()->f.fd));
+	for (i = 0; i < 20; i++) {
+		s = wait_seg(IDLE_MAX);
+		if (!CHECK(s && s->flags == ACK && s->seq == 19 && s->ack == 10 && !s->len))
+			return;
+		CHECK(waited() > 600000 && waited() < IDLE_MAX / 3);
+		QUIET();
+		send_seg(ACK, 10, 20, 0);
+		QUIET();
+	}
+	CHECK(state() == TS_ESTABLISHED && keeps_alive(flow()->f.fd));
+	/* a new probe each time, as many as there are, if there is no answer */
+	while (probes < 100 && (s = wait_seg(IDLE_MAX)) && s->flags == ACK) {
+		CHECK(s->seq == 19 && (!probes || waited() < 300000));
+		probes++;
+	}
+	CHECK(s && s->flags & RST && state() == TS_CLOSED && probes > 3);
+	CHECK(sock_errno() == ECONNRESET);
+}
+
+/* The guest forgot the connection: it says so when asked */
+static void t_idle_forgotten(void)
 {
 	const struct seg *s;
 
 	connect_full();
-	pass(IDLE_MAX - 60000);
-	data(0, 10);
-	pass(10);
-	sock_read(10);
-	forget_segs();
-	pass(IDLE_MAX - 60000);
-	CHECK(state() == TS_ESTABLISHED);
-	QUIET();
 	s = wait_seg(IDLE_MAX);
-	CHECK(s && s->flags & RST && state() == TS_CLOSED);
-	CHECK(sock_errno() == ECONNRESET);
+	CHECK(s && s->flags == ACK && s->seq == -1);
+	send_seg(RST, 0, 0, 0);
+	QUIET();
+	CHECK(state() == TS_CLOSED && sock_errno() == ECONNRESET);
+}
+
+/* One answer among lost probes is enough; what is in flight needs none */
+static void t_idle_now_and_then(void)
+{
+	const struct seg *s;
+	int i, k;
+
+	connect_full();
+	for (i = 0; i < 4; i++) {
+		for (k = 0; k < 4; k++) {
+			s = wait_seg(IDLE_MAX);
+			CHECK(s && s->flags == ACK);
+		}
+		send_seg(ACK, 0, 0, 0);
+		QUIET();
+	}
+	put_seg((struct seg){ .flags = ACK, .ack = 0, .ws = NONE, .wnd_zero = true });
+	sock_write(100);
+	for (i = 0; i < 100; i++) {
+		s = wait_seg(IDLE_MAX);
+		CHECK(s && s->len == 1 && s->seq == 0);
+		put_seg((struct seg){ .flags = ACK, .ack = 0, .ws = NONE,
+				      .wnd_zero = true });
+		QUIET();
+	}
+	CHECK(state() == TS_ESTABLISHED);
+}
+
+/* Many that are idle wake nobody up, but for their probes, which come together */
+static void t_idle_many(void)
+{
+	int i, socks[100];
+
+	for (i = 0; i < 100; i++) {
+		me.guest.port = GUEST_PORT + i;
+		connect_full();
+		socks[i] = me.sock;
+		pass(500);
+	}
+	me.sock = -1;
+	me.link_down = true;	/* probes are of no interest */
+	me.wakes = 0;
+	pass(14 * 60000);
+	CHECK(me.wakes <= 5);
+	pass(11 * 60000);
+	CHECK(me.wakes < 100 && flow_count(&me.w) == 100);
+	pass(14 * 60000);
+	CHECK(!flow_count(&me.w));
+	for (i = 0; i < 100; i++)
+		close(socks[i]);
+}
+
+/* A guest that does not read can't be asked: it has more time, but not for ever */
+static void t_idle_stuck(void)
+{
+	connect_full();
+	sock_write(100);
+	EXPECT(ACK, 0, 0, 100);
+	me.link_room = 0;
+	sock_write(100);
+	pass(IDLE_MAX / 2);
+	CHECK(state() == TS_ESTABLISHED);
+	pass(IDLE_MAX);
+	CHECK(state() == TS_CLOSED && sock_errno() == ECONNRESET);
 }
 
 /* Half closed, then silence: it ends some day */
@@ -407,6 +510,7 @@ static void t_half_idle(void)
 	send_seg(ACK, 0, 1, 0);
 	pass(3 * (uint64_t)IDLE_MAX / 2);
 	CHECK(state() == TS_CLOSED);
+	forget_segs();
 }
 
 /* The guest vanishes with data in flight, or with our FIN */
@@ -525,6 +629,10 @@ int main(void)
 	RUN(t_ack_of_nothing);
 	RUN(t_paws);
 	RUN(t_idle);
+	RUN(t_idle_forgotten);
+	RUN(t_idle_now_and_then);
+	RUN(t_idle_many);
+	RUN(t_idle_stuck);
 	RUN(t_half_idle);
 	RUN(t_vanished);
 	RUN(t_churn);

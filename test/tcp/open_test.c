@@ -155,6 +155,31 @@ static void t_connecting_anew(void)
 	check_data(1000);
 }
 
+/* The same after our answer to the first one: no timeout is needed, and what comes late
+ * for the first one does not count
+ */
+static void t_syn_received_anew(void)
+{
+	const struct seg *s;
+
+	start_syn((struct syn_opts){ .mss = 1460, .ws = 7, .sack_ok = true, .ts = true });
+	EXPECT(SYN | ACK, -1, 0, 0);
+	me.iss += 5000000;
+	put_seg((struct seg){ .flags = SYN, .seq = -1, .mss = 1000, .ws = 2,
+			      .wnd = 1000 });
+	s = EXPECT(SYN | ACK, -1, 0, 0);
+	CHECK(!s->ts && !s->sack_ok && s->ws == TCP_WSCALE);
+	send_seg(RST, -5000000, 0, 0);
+	QUIET();
+	put_seg((struct seg){ .flags = SYN | ACK, .seq = 70, .mss = 100 });
+	QUIET();
+	send_seg(ACK, 0, 0, 0);
+	QUIET();
+	CHECK(flow() && flow()->state == TS_ESTABLISHED);
+	sock_accept();
+	check_data(1000);
+}
+
 static void t_connecting_reset(void)
 {
 	start_syn((struct syn_opts){ .mss = 1460, .ws = NONE });
@@ -337,13 +362,17 @@ static void t_inbound_syn_lost(void)
 static void t_inbound_in_vain(void)
 {
 	const struct seg *s;
+	uint64_t total = 0;
 	int n = 0;
 
 	connect_client();
 	EXPECT(SYN, -1, 0, 0);
-	while ((s = wait_seg(200000)) && s->flags == SYN)
+	while ((s = wait_seg(200000)) && s->flags == SYN) {
+		total += waited();
 		n++;
+	}
 	CHECK(s && s->flags & RST && !flow() && n >= 5);
+	CHECK(total + waited() >= 180000);		/* RFC 1122, 4.2.3.5 */
 	CHECK(sock_errno() == ECONNRESET);
 }
 
@@ -463,6 +492,7 @@ int main(void)
 	RUN(t_refused);
 	RUN(t_connecting);
 	RUN(t_connecting_anew);
+	RUN(t_syn_received_anew);
 	RUN(t_connecting_reset);
 	RUN(t_syn_again_with_ack);
 	RUN(t_synack_lost);

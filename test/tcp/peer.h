@@ -70,6 +70,11 @@ struct peer {
 	uint32_t tsval, tsecr;
 	int link_room;			/* frames that the link lends, NONE: any */
 	bool link_down;			/* the link takes no frame */
+	int rx_max;			/* frames that the link gives at a time, 0: all */
+	unsigned wakes;			/* how often a timer ended a wait */
+	int turn_ms;			/* time that each turn takes */
+	int send_errno;			/* the host's socket refuses data, 0: as it likes */
+	uint32_t sndbuf, queued;	/* what it says of its buffer, 0: the truth */
 	int64_t written, read;		/* bytes of the host's peer so far */
 };
 

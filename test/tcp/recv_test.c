@@ -369,6 +369,135 @@ static void t_parked(void)
 	CHECK(!me.w.stats.drop[DROP_POOL]);
 }
 
+/* The host has no memory: no event tells when the socket takes data again, as nothing is
+ * in flight that could be acknowledged
+ */
+static void t_refused(void)
+{
+	static const int errs[] = { EAGAIN, ENOBUFS, ENOMEM };
+	int32_t at = 0;
+	size_t i;
+
+	connect_full();
+	pass(100);
+	for (i = 0; i < NELEM(errs); i++, at += 3000) {
+		uint64_t turns;
+
+		me.send_errno = errs[i];
+		data(at, 1000);
+		pass(5);
+		data(at + 1000, 2000);
+		pass(5);
+		CHECK(flow()->parked && !sock_read(1));
+		turns = me.w.loop.events[EV_TCP];
+		pass(10000);		/* asked for now and then, not all the time */
+		CHECK(me.w.loop.events[EV_TCP] - turns <= 110);
+		CHECK(flow()->rcv_acked - me.iss - 1 == (uint32_t)at + 3000);
+		me.send_errno = 0;
+		pass(200);
+		CHECK(sock_read(10000) == 3000 && !flow()->parked);
+		forget_segs();
+	}
+	/* the end of the stream waits for it, too */
+	me.send_errno = ENOBUFS;
+	send_seg(FIN | ACK, at, 0, 10);
+	pass(5);
+	CHECK(!sock_at_eof() && flow()->state == TS_ESTABLISHED);
+	me.send_errno = 0;
+	pass(200);
+	CHECK(sock_read(100) == 10 && sock_at_eof());
+	CHECK(flow()->state == TS_CLOSE_WAIT);
+	forget_segs();
+}
+
+/* While bytes are parked, nothing more is promised: what room the socket says it has
+ * is for them
+ */
+static void t_parked_window(void)
+{
+	const struct seg *s;
+	int32_t edge;
+
+	connect_full();
+	me.sndbuf = 4 << 20;
+	me.queued = 3 << 20;
+	data(0, 100);
+	data(100, 100);
+	s = acked(200, 0);
+	me.send_errno = ENOBUFS;
+	edge = 200 + window(s);
+	data(200, edge - 200 - 1000);
+	pass(5);
+	CHECK(flow()->parked);
+	data(edge - 1000, 500);
+	pass(50);
+	while ((s = get_seg()))
+		CHECK(s->ack + (int32_t)window(s) <= edge + 256);
+	CHECK((int32_t)(flow()->rcv_edge - me.iss - 1) <= edge + 256);
+	me.send_errno = 0;
+	pass(200);
+	me.sndbuf = 0;
+	while (me.read < edge - 500 && sock_read(1 << 20))
+		pump();
+	CHECK(me.read == edge - 500);
+	forget_segs();
+}
+
+/* A socket of which less than a third is free: the window moves if it is worth it, and the
+ * event is asked for that tells of more
+ */
+static void t_unwritable(void)
+{
+	static const struct { uint32_t sndbuf, queued; bool moves, waits; } v[] = {
+		{ 3000000, 1000000, true, false },
+		{ 3000000, 2900000, true, true },	/* little, but some segments */
+		{ 3000000, 2999000, false, true },	/* less than one */
+		{ 3000000, 3000000, false, true },
+		{ 3000000, 3100000, false, true },
+		{ 1500, 900, true, false },		/* little, but all there is */
+		{ 1500, 1100, false, true },
+	};
+	size_t i;
+
+	for (i = 0; i < NELEM(v); i++) {
+		int hog = 0, n;
+		struct tcp *t;
+		uint32_t edge;
+
+		me.guest.port = GUEST_PORT + i;
+		me.read = 0;
+		me.sndbuf = 0;
+		connect_full();
+		t = flow();
+		chunks_return(me.w.chunks, t->lent);
+		t->lent = 0;
+		while ((n = chunks_lend(me.w.chunks, CHUNK_COUNT)))
+			hog += n;		/* none to borrow */
+		t->rcv_edge = t->rcv_told = t->rcv_nxt + 300;
+		t->want_out = false;
+		me.sndbuf = v[i].sndbuf;
+		me.queued = v[i].queued;
+		edge = t->rcv_edge;
+		data(0, 300);
+		feed();
+		tcp_flow_work(&me.w, &t->f);
+		CHECK(seq_lt(edge, t->rcv_edge) == v[i].moves);
+		CHECK(t->want_out == v[i].waits);
+		/* it is writable in truth: the event comes, and opens the window */
+		me.sndbuf = 0;
+		pass(5);
+		CHECK(!t->want_out);
+		CHECK(!v[i].waits || t->rcv_edge - t->rcv_nxt > 10000);
+		CHECK(sock_read(1000) == 300);
+		forget_segs();
+		tcp_flow_close(&me.w, &t->f);
+		chunks_return(me.w.chunks, hog);
+		sock_close();
+		pump();
+		forget_segs();
+	}
+}
+
 /* A small send buffer never leaves the guest before a closed window without need */
 static void t_small_buffer(void)
 {
@@ -496,6 +625,9 @@ int main(void)
 	RUN(t_stalled);
 	RUN(t_stalled_plain);
 	RUN(t_parked);
+	RUN(t_refused);
+	RUN(t_parked_window);
+	RUN(t_unwritable);
 	RUN(t_small_buffer);
 	RUN(t_pool_empty);
 	RUN(t_keep_alive);

@@ -298,6 +298,7 @@ static void turn(struct worker *w)
 	if (loop_turn(&w->loop, w, &w->now,
 		      work ? 0 : MIN(100U, (unsigned)wheel_timeout(&w->wheel, w->now))) < 0)
 		fail("epoll_wait");
+	tap_look(w);
 	wheel_run(&w->wheel, w->now, on_timer, w);
 	flow_dirty_begin(w);
 	while (!w->link_stuck && (f = flow_next_dirty(w)))

@@ -86,6 +86,27 @@ static void t_holes(void)
 	CHECK(!sack_hole(&s, 40, &a, &b));
 }
 
+/* RFC 6675, 4: three ranges above, or more than two segments' worth */
+static void t_lost(void)
+{
+	struct sack s = { 0 };
+
+	CHECK(!sack_lost(&s, 0, 10));
+	sack_add(&s, 100, 120);
+	CHECK(!sack_lost(&s, 99, 10));
+	sack_add(&s, 120, 121);
+	CHECK(sack_lost(&s, 99, 10));
+	CHECK(!sack_lost(&s, 99, 11) && !sack_lost(&s, 130, 1));
+	sack_add(&s, 200, 201);
+	CHECK(!sack_lost(&s, 50, 100) && sack_lost(&s, 50, 10));
+	CHECK(!sack_lost(&s, 150, 10));
+	sack_add(&s, 300, 301);
+	CHECK(sack_lost(&s, 50, 100) && !sack_lost(&s, 150, 100));
+	s = (struct sack){ 0 };
+	sack_add(&s, 0xfffffffe, 40);		/* across 0 */
+	CHECK(sack_lost(&s, 0xfffffff0, 20) && !sack_lost(&s, 0xfffffff0, 21));
+}
+
 int main(void)
 {
 	unsigned seed = 1;
@@ -93,5 +114,6 @@ int main(void)
 	printf("seed %u\n", seed);
 	t_random(seed);
 	t_holes();
+	t_lost();
 	return test_end("tcp_sack");
 }

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tcp_splice_test.c - socket to socket, with a kernel that refuses; links: splice
+ *
+ * Both ends are on loopback; the clock is the test's. What goes through a namespace's
+ * border is tested in test/net.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "flow.h"
+#include "sock.h"
+#include "splice.h"
+#include "tcp_splice.h"
+#include "test.h"
+#include "util.h"
+#include "worker.h"
+
+static struct conf cf;
+static struct scratch scratch;
+static struct worker w = { .cf = &cf, .scratch = &scratch, .now = 1000 };
+static int refuse;		/* errno of a socket that is given data, or 0 */
+static int refuse_in;		/* ... that data is taken from */
+static bool no_pipes;
+static int peer, service;	/* the outer ends */
+
+static bool is_pipe(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISFIFO(st.st_mode);
+}
+
+ssize_t splice(int in, off64_t *oin, int out, off64_t *oout, size_t len, unsigned flags)
+{
+	int err = is_pipe(in) ? refuse : refuse_in;
+
+	if (!err)
+		return syscall(SYS_splice, in, oin, out, oout, len, flags);
+	errno = err;
+	return -1;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	if (!refuse)
+		return syscall(SYS_sendmsg, fd, m, flags);
+	errno = refuse;
+	return -1;
+}
+
+int pipe2(int fds[2], int flags)
+{
+	if (!no_pipes)
+		return syscall(SYS_pipe2, fds, flags);
+	errno = EMFILE;
+	return -1;
+}
+
+static void on_timer(void *ctx, struct timer *t)
+{
+	tcp_splice_flow_timer(ctx, (struct flow *)((char *)t -
+						   offsetof(struct flow, timer)));
+}
+
+/* Turns, until nothing happens */
+static void pump(void)
+{
+	uint64_t real;
+	struct flow *f;
+	int idle = 0, turns = 0;
+
+	while (idle < 3 && CHECK(turns++ < 1000)) {
+		int n = loop_turn(&w.loop, &w, &real, 1);
+
+		wheel_run(&w.wheel, w.now, on_timer, &w);
+		flow_dirty_begin(&w);
+		for (; (f = flow_next_dirty(&w)); n++)
+			tcp_splice_flow_work(&w, f);
+		idle = n > 0 ? 0 : idle + 1;
+	}
+}
+
+static void pass(unsigned ms)
+{
+	pump();
+	for (; ms; ms--) {
+		w.now++;
+		if (!wheel_timeout(&w.wheel, w.now))
+			pump();
+	}
+}
+
+static int listener(struct side *at)
+{
+	int fd = sock_open(IPPROTO_TCP, V4);
+
+	*at = (struct side){ .addr = addr_loopback(V4) };
+	CHECK(fd >= 0 && !sock_bind(fd, at, 0) && !listen(fd, 4) && !sock_local(fd, at));
+	return fd;
+}
+
+static int accepted(int fd)
+{
+	int i, s = -1;
+
+	for (i = 0; s < 0 && i < 2000; i++) {
+		s = accept4(fd, NULL, NULL, SOCK_NONBLOCK);
+		if (s < 0)
+			usleep(1000);
+	}
+	CHECK(s >= 0);
+	return s;
+}
+
+static void begin(void)
+{
+	struct side front, back, from;
+	int lf = listener(&front), lb = listener(&back), fd;
+
+	peer = sock_open(IPPROTO_TCP, V4);
+	CHECK(!sock_connect(peer, &front, 0));
+	fd = accepted(lf);
+	CHECK(!sock_local(peer, &from));
+	CHECK(tcp_splice_open(&w, fd, &from, &back, false));
+	pump();
+	service = accepted(lb);
+	pump();
+	close(lf);
+	close(lb);
+}
+
+static void end(void)
+{
+	close(peer);
+	close(service);
+	pump();
+	CHECK(!flow_count(&w));
+}
+
+static ssize_t get(int fd)
+{
+	char buf[4096];
+
+	return recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+}
+
+static void put(int fd, size_t n)
+{
+	char buf[4096] = { 0 };
+
+	CHECK(send(fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n);
+	usleep(1000);
+}
+
+/* No event tells when a kernel that was short of memory is so no more */
+static void t_refused(void)
+{
+	static const int errs[] = { EAGAIN, ENOBUFS, ENOMEM };
+	size_t i;
+
+	for (i = 0; i < 2 * NELEM(errs); i++) {
+		uint64_t turns;
+
+		no_pipes = i < NELEM(errs);
+		begin();
+		refuse = errs[i % NELEM(errs)];
+		put(peer, 1000);
+		pass(300);
+		CHECK(get(service) < 0 && flow_count(&w) == 1);
+		turns = w.loop.events[EV_TCP_SPLICE_FAR];
+		pass(3000);		/* looked at now and then, not all the time */
+		CHECK(w.loop.events[EV_TCP_SPLICE_FAR] - turns < 60);
+		refuse = 0;
+		pass(300);
+		CHECK(get(service) == 1000);
+		refuse = errs[i % NELEM(errs)];
+		put(service, 2000);
+		pass(10);
+		refuse = 0;
+		pass(300);
+		CHECK(get(peer) == 2000);
+		end();
+		no_pipes = false;
+	}
+}
+
+/* The same where data is taken from a socket; EAGAIN is its word for no data */
+static void t_refused_in(void)
+{
+	static const int errs[] = { ENOBUFS, ENOMEM };
+	size_t i;
+
+	for (i = 0; i < NELEM(errs); i++) {
+		begin();
+		refuse_in = errs[i];
+		put(peer, 1000);
+		pass(300);
+		CHECK(get(service) < 0 && flow_count(&w) == 1);
+		refuse_in = 0;
+		pass(300);
+		CHECK(get(service) == 1000);
+		end();
+	}
+}
+
+/* Other errors are an end */
+static void t_broken(void)
+{
+	begin();
+	refuse = EPIPE;
+	put(peer, 1000);
+	pass(10);
+	CHECK(!flow_count(&w) && get(peer) < 0 && get(service) < 0);
+	refuse = 0;
+	end();
+}
+
+/* A reader that is slow costs one look and no more */
+static void t_full(void)
+{
+	static char buf[65536];
+	uint64_t events;
+	int idle;
+
+	begin();
+	for (idle = 0; idle < 3; idle++) {
+		while (send(peer, buf, sizeof(buf), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+			idle = 0;
+		pump();
+	}
+	pass(500);
+	events = w.loop.events[EV_TCP_SPLICE] + w.loop.events[EV_TCP_SPLICE_FAR];
+	pass(5000);
+	CHECK(w.loop.events[EV_TCP_SPLICE] + w.loop.events[EV_TCP_SPLICE_FAR] == events);
+	for (idle = 0; idle < 3; idle++) {
+		while (recv(service, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+			idle = 0;
+		pass(20);
+	}
+	put(peer, 500);
+	pump();
+	CHECK(get(service) == 500);
+	end();
+}
+
+int main(void)
+{
+	w.flows = flowtab_init();
+	w.splice = splice_init();
+	wheel_init(&w.wheel, w.now);
+	CHECK(!loop_init(&w.loop));
+	w.loop.handlers[EV_TCP_SPLICE] = tcp_splice_event;
+	w.loop.handlers[EV_TCP_SPLICE_FAR] = tcp_splice_event;
+	t_refused();
+	t_refused_in();
+	t_broken();
+	t_full();
+	return test_end("tcp_splice");
+}
