@@ -290,20 +290,28 @@ static void on_listener(struct worker *w, union tag tag, uint32_t events)
 	}
 }
 
+static void work_all(struct worker *w)
+{
+	struct flow *f;
+
+	flow_dirty_begin(w);
+	while (!w->link_stuck && (f = flow_next_dirty(w)))
+		tcp_flow_work(w, f);
+	tap_flush(w);
+}
+
 static void turn(struct worker *w)
 {
 	bool work = !w->link_stuck && flow_dirty_begin(w);
-	struct flow *f;
 
 	if (loop_turn(&w->loop, w, &w->now,
 		      work ? 0 : MIN(100U, (unsigned)wheel_timeout(&w->wheel, w->now))) < 0)
 		fail("epoll_wait");
 	tap_look(w);
 	wheel_run(&w->wheel, w->now, on_timer, w);
-	flow_dirty_begin(w);
-	while (!w->link_stuck && (f = flow_next_dirty(w)))
-		tcp_flow_work(w, f);
-	tap_flush(w);
+	work_all(w);
+	if (tap_answers(w))
+		work_all(w);
 }
 
 static void configure(struct conf *cf)
@@ -394,6 +402,7 @@ static bool nothing_left(struct worker *w, int fds)
 
 	while (flow_count(w) && w->now < end)
 		turn(w);
+	tcp_spare_expire(w);
 	if (!flow_count(w) && chunks_free(w->chunks) == CHUNK_COUNT && open_fds() == fds)
 		return true;
 	fprintf(stderr, "left: %u flows, %d chunks, %d descriptors\n", flow_count(w),
