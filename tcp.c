@@ -122,7 +122,7 @@ static int connect_to(struct worker *w, const struct side *remote, bool *watched
 static void init_send(struct worker *w, struct tcp *t)
 {
 	t->iss = initial_seq(w, t);
-	t->snd_una = t->snd_nxt = t->snd_max = t->snd_wl2 = t->recover = t->iss;
+	t->snd_una = t->snd_nxt = t->snd_max = t->recover = t->iss;
 	t->head = t->peeked = t->iss + 1;
 	t->cwnd = t->ssthresh = UINT32_MAX;
 }
@@ -140,7 +140,7 @@ void tcp_take_synack(struct worker *w, struct tcp *t, const struct pkt *p)
 {
 	tcp_take_syn(w, t, p);
 	t->rcv_edge = t->rcv_told = t->rcv_nxt + 65535;
-	t->snd_una = t->snd_nxt = t->snd_wl2 = p->tcp.ack;
+	t->snd_una = t->snd_nxt = p->tcp.ack;
 	tcp_timers_acked(w, t, true);
 	tcp_event(w, t, TE_GUEST_SYNACK);
 }

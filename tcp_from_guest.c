@@ -147,11 +147,9 @@ static bool take_ack(struct worker *w, struct tcp *t, const struct pkt *p)
 		return false;
 	if (seq_lt(ack, t->snd_una))
 		return true;
-	if (seq_lt(t->snd_wl1, p->tcp.seq) ||
-	    (t->snd_wl1 == p->tcp.seq && seq_le(t->snd_wl2, ack))) {
+	if (seq_le(t->snd_wl1, p->tcp.seq)) {	/* SND.WL2 is no more than SND.UNA */
 		t->snd_wnd = (uint32_t)p->tcp.wnd << (t->ws ? t->wscale : 0);
 		t->snd_wl1 = p->tcp.seq;
-		t->snd_wl2 = ack;
 	}
 	if (!t->snd_wnd)
 		t->retries = 0;		/* it is there, and closed */

@@ -52,22 +52,24 @@ struct tcp {
 	struct flow f;
 
 	uint16_t marks;
-	uint8_t state;			/* enum tcp_state */
-	uint8_t wscale;			/* of the guest's window */
-	bool ws, ts, sack_ok;		/* options agreed on */
-	bool want_out;			/* EPOLLOUT will come */
+	uint8_t state : 4;		/* enum tcp_state */
+	uint8_t wscale : 4;		/* of the guest's window */
+	uint8_t retries : 4;		/* timeouts in a row */
+	uint8_t probes : 3;		/* keep-alives in a row */
+	bool ws : 1, ts : 1, sack_ok : 1;	/* options agreed on */
+	bool want_out : 1;		/* EPOLLOUT will come */
 	bool nodelay : 1, peek_off : 1;	/* options set on the socket */
-	bool talked;			/* the guest has sent data */
-	bool urgent;			/* receives may stop short at marks (RFC 6093) */
-	uint8_t retries;		/* timeouts in a row */
-	uint8_t probes;			/* keep-alives in a row */
+	bool talked : 1;		/* the guest has sent data */
+	bool urgent : 1;		/* receives may stop short at marks (RFC 6093) */
+	bool recovering : 1;		/* fast recovery up to @recover */
+	bool overdue : 1;		/* the RTO has expired, the link is read first */
+	bool finished : 1;		/* the socket has nothing left to do, nor to read */
+	bool connect_v6 : 1;		/* family of a socket that connected */
 	uint8_t dupacks;
 	uint8_t unacked;		/* segments since our last ACK */
 	uint8_t unread;			/* acknowledgements not consumed yet, or CONSUME_EAGER */
-	uint8_t peeks;			/* receives so far, up to a few */
-	uint8_t lent;			/* chunks promised beyond the socket's room */
-	bool recovering;		/* fast recovery up to @recover */
-	bool overdue;			/* the RTO has expired, the link is read first */
+	uint8_t peeks : 2;		/* receives so far, up to a few */
+	uint8_t lent : 6;		/* chunks promised beyond the socket's room */
 	uint16_t mss;			/* payload of one segment to the guest */
 	uint16_t parked;		/* chunk queue: data no socket has yet */
 
@@ -85,7 +87,7 @@ struct tcp {
 	uint32_t iss;
 	uint32_t snd_una, snd_nxt, snd_max;
 	uint32_t snd_wnd;		/* bytes */
-	uint32_t snd_wl1, snd_wl2;	/* RFC 9293, 3.10.7.4 */
+	uint32_t snd_wl1;		/* RFC 9293, 3.10.7.4 */
 	uint32_t head;			/* first byte still queued in the socket */
 	uint32_t peeked;		/* where SO_PEEK_OFF stands */
 	uint32_t eof_seq;		/* of our FIN, if TM_FIN */
@@ -95,13 +97,13 @@ struct tcp {
 	struct sack sack;
 	struct seq_range dsack;		/* what came twice (RFC 2883), to report */
 
-	/* Deadlines in ms, 0: none (tcp_timer.c) */
-	uint64_t rto_at, ack_at, idle_at;
-	uint32_t look_at;		/* truncated: the socket refused data */
+	/* Deadlines in ms, truncated, 0: none (tcp_timer.c) */
+	uint32_t rto_at, ack_at, idle_at;
+	uint32_t look_at;		/* the socket refused data */
+	uint32_t rto;
 	uint32_t rtt_seq;		/* timed segment, if @rtt_start */
-	uint32_t rtt_start;		/* ms, truncated, never 0 */
-	uint32_t srtt, rttvar, rto;	/* ms, srtt scaled by 8, rttvar by 4 */
-	bool finished;			/* the socket has nothing left to do, nor to read */
+	uint16_t rtt_start;		/* ms, truncated, never 0 */
+	uint16_t srtt, rttvar;		/* ms, srtt scaled by 8, rttvar by 4 */
 };
 
 static_assert(sizeof(struct tcp) <= FLOW_SIZE, "struct tcp exceeds a flow's slot");

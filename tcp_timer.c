@@ -28,6 +28,7 @@ enum {				/* ms */
 	RTO_FIRST	= 1000,
 	RTO_MIN		= 200,
 	RTO_MAX		= 120 * 1000,
+	RTT_MAX		= UINT16_MAX / 8,	/* longer ones count as this */
 	ACK_DELAY	= 2,
 	REFUSED		= 100,
 	STUCK		= 5000,		/* from look to look at a link that is */
@@ -41,29 +42,42 @@ enum {				/* in a row, without an answer */
 	KEEP_PROBES	= 5,
 };
 
-/* In full, a deadline of which the lower half is kept */
-static uint64_t in_full(const struct worker *w, uint32_t at)
+/* A deadline @ms from now: the lower half of it, never 0 */
+static uint32_t after(const struct worker *w, uint32_t ms)
 {
-	return w->now + (int32_t)(at - (uint32_t)w->now);
+	uint32_t at = (uint32_t)w->now + ms;
+
+	return at ? at : 1;
+}
+
+/* Milliseconds until @at, negative if it is over */
+static int32_t ahead(const struct worker *w, uint32_t at)
+{
+	return at - (uint32_t)w->now;
+}
+
+static bool due(const struct worker *w, uint32_t at)
+{
+	return at && ahead(w, at) <= 0;
 }
 
 static void arm(struct worker *w, struct tcp *t)
 {
-	uint64_t at = t->idle_at;
+	int32_t ms = ahead(w, t->idle_at);
 
-	if (t->rto_at && t->rto_at < at)
-		at = t->rto_at;
-	if (t->ack_at && t->ack_at < at)
-		at = t->ack_at;
+	if (t->rto_at)
+		ms = MIN(ms, ahead(w, t->rto_at));
+	if (t->ack_at)
+		ms = MIN(ms, ahead(w, t->ack_at));
 	if (t->look_at)
-		at = MIN(at, in_full(w, t->look_at));
-	timer_set(&w->wheel, &t->f.timer, at);
+		ms = MIN(ms, ahead(w, t->look_at));
+	timer_set(&w->wheel, &t->f.timer, w->now + MAX(ms, 0));
 }
 
 void tcp_timers_opened(struct worker *w, struct tcp *t)
 {
 	t->rto = RTO_FIRST;
-	t->idle_at = w->now + KEEP_IDLE;
+	t->idle_at = after(w, KEEP_IDLE);
 	arm(w, t);
 }
 
@@ -71,20 +85,20 @@ void tcp_timers_opened(struct worker *w, struct tcp *t)
 void tcp_timers_sent(struct worker *w, struct tcp *t)
 {
 	if (!t->rtt_start && !t->retries && t->snd_nxt == t->snd_max) {
-		t->rtt_start = (uint32_t)w->now | 1;
+		t->rtt_start = w->now;
+		t->rtt_start = t->rtt_start ? t->rtt_start : UINT16_MAX;
 		t->rtt_seq = t->snd_nxt;
 	}
 	if (!t->rto_at) {
-		t->rto_at = w->now + t->rto;
+		t->rto_at = after(w, t->rto);
 		arm(w, t);
 	}
 }
 
 static void measure_rtt(struct worker *w, struct tcp *t)
 {
-	int32_t rtt = (uint32_t)w->now - t->rtt_start, err;
+	int32_t rtt = MIN((uint16_t)(w->now - t->rtt_start), RTT_MAX), err;
 
-	rtt = MAX(rtt, 0);
 	t->rtt_start = 0;
 	if (!t->srtt) {
 		t->srtt = rtt << 3;
@@ -104,7 +118,7 @@ void tcp_timers_acked(struct worker *w, struct tcp *t, bool all)
 		measure_rtt(w, t);
 	t->retries = 0;
 	t->overdue = false;
-	t->rto_at = all ? 0 : w->now + t->rto;
+	t->rto_at = all ? 0 : after(w, t->rto);
 	if (!all)
 		arm(w, t);
 }
@@ -112,10 +126,10 @@ void tcp_timers_acked(struct worker *w, struct tcp *t, bool all)
 /* A segment came from the guest. One that asks for an ACK gets it soon. */
 void tcp_timers_received(struct worker *w, struct tcp *t)
 {
-	t->idle_at = w->now + KEEP_IDLE;
+	t->idle_at = after(w, KEEP_IDLE);
 	t->probes = 0;
 	if (t->rcv_nxt != t->rcv_acked && !t->ack_at) {
-		t->ack_at = w->now + ACK_DELAY;
+		t->ack_at = after(w, ACK_DELAY);
 		arm(w, t);
 	}
 }
@@ -130,7 +144,7 @@ void tcp_timers_ack_sent(struct tcp *t)
 void tcp_timers_blocked(struct worker *w, struct tcp *t)
 {
 	if (!t->rto_at) {
-		t->rto_at = w->now + t->rto;
+		t->rto_at = after(w, t->rto);
 		arm(w, t);
 	}
 }
@@ -139,7 +153,7 @@ void tcp_timers_blocked(struct worker *w, struct tcp *t)
 void tcp_timers_refused(struct worker *w, struct tcp *t)
 {
 	if (!t->look_at) {
-		t->look_at = (uint32_t)(w->now + REFUSED) | 1;
+		t->look_at = after(w, REFUSED);
 		arm(w, t);
 	}
 }
@@ -180,7 +194,7 @@ static void retransmit_all(struct worker *w, struct tcp *t)
 static bool late(struct worker *w, struct tcp *t)
 {
 	if (w->link_stuck) {		/* it says nothing about the guest */
-		t->rto_at = w->now + MAX(t->rto, STUCK);
+		t->rto_at = after(w, MAX(t->rto, STUCK));
 		return true;
 	}
 	t->overdue = !t->overdue;
@@ -222,12 +236,12 @@ static void idle_expired(struct worker *w, struct tcp *t)
 		return;
 	}
 	if (t->rto_at && !w->link_stuck) {
-		t->idle_at = w->now + KEEP_IDLE;
+		t->idle_at = after(w, KEEP_IDLE);
 		return;
 	}
 	if (!t->probes++)
 		sock_opt(t->f.fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	t->idle_at = w->now + (w->link_stuck ? KEEP_IDLE : KEEP_AGAIN);
+	t->idle_at = after(w, w->link_stuck ? KEEP_IDLE : KEEP_AGAIN);
 	t->marks |= TM_KEEP_ALIVE;
 	flow_dirty(w, &t->f);
 }
@@ -236,16 +250,16 @@ void tcp_flow_timer(struct worker *w, struct flow *f)
 {
 	struct tcp *t = tcp_of(f);
 
-	if (t->ack_at && t->ack_at <= w->now) {
+	if (due(w, t->ack_at)) {
 		t->ack_at = 0;
 		t->marks |= TM_ACK_NOW;
 		flow_dirty(w, f);
 	}
-	if (t->look_at && in_full(w, t->look_at) <= w->now)
+	if (due(w, t->look_at))
 		look_again(w, t);
-	if (t->rto_at && t->rto_at <= w->now)
+	if (due(w, t->rto_at))
 		rto_expired(w, t);
-	if (t->state != TS_CLOSED && t->idle_at <= w->now)
+	if (t->state != TS_CLOSED && due(w, t->idle_at))
 		idle_expired(w, t);
 	if (t->state != TS_CLOSED)
 		arm(w, t);

@@ -228,7 +228,7 @@ static void force_irs(void)
 
 	if (!CHECK(t))
 		return;
-	t->iss = t->snd_una = t->snd_nxt = t->snd_max = t->snd_wl2 = t->recover = iss;
+	t->iss = t->snd_una = t->snd_nxt = t->snd_max = t->recover = iss;
 	t->head = t->peeked = iss + 1;
 }
 
