@@ -40,8 +40,18 @@ static bool parse(struct arp *a, struct span s)
 	span_get(&s, a, sizeof(*a));
 	return !s.bad && a->htype == htons(ARPHRD_ETHER) &&
 	       a->ptype == htons(ETHERTYPE_IP) && a->hlen == MAC_LEN &&
-	       a->plen == sizeof(a->sip) && a->op == htons(ARPOP_REQUEST) &&
-	       !(a->smac[0] & 1);
+	       a->plen == sizeof(a->sip) && !(a->smac[0] & 1);
+}
+
+bool arp_shows_guest(const struct pkt *p)
+{
+	struct addr sender;
+	struct arp a;
+
+	if (!parse(&a, p->l3))
+		return false;
+	sender = addr_of(a.sip);
+	return addr_is_unicast(&sender);
 }
 
 /* Does @ip belong to the guest, for all we know? */
@@ -83,7 +93,8 @@ size_t arp_reply(const struct conf *cf, const struct guest *g,
 	const struct net_conf *n = &cf->net[V4];
 	struct arp in, re;
 
-	if (!n->enabled || !parse(&in, p->l3) || !wants_reply(n, g, &in))
+	if (!n->enabled || !parse(&in, p->l3) || in.op != htons(ARPOP_REQUEST) ||
+	    !wants_reply(n, g, &in))
 		return 0;
 
 	re = in;

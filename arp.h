@@ -3,6 +3,7 @@
 #ifndef ARP_H
 #define ARP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,11 @@ struct pkt;
  */
 size_t arp_reply(const struct conf *cf, const struct guest *g,
 		 const struct pkt *p, uint8_t *out, size_t max);
+
+/* Does the guest use the address that the ARP packet @p names as its sender's? Not if it is
+ * still asking whether it may.
+ */
+bool arp_shows_guest(const struct pkt *p);
 
 /* A request for the guest's address, to learn its MAC address. Length of the frame,
  * or 0 if there is no address to ask for.

@@ -119,9 +119,11 @@ bool listen_find(struct listeners *l, union tag tag, struct listen_at *at)
 		return false;
 	*at = (struct listen_at){
 		.rule = &t->rules.rules[i], .table = t,
+		.state = &t->ports[index],
 		.port = t->rules.rules[i].first + (index - t->base[i]),
 		.fd = t->ports[index].fd[slot] - 1,
 	};
+	at->both = slot == SLOT_RULE && at->rule->dual;
 	at->v6 = slot == SLOT_V6 || (slot == SLOT_RULE && !addr_is4(&at->rule->listen));
 	return at->fd >= 0 && t->ports[index].state[slot] >= SLOT_ON;
 }
@@ -246,8 +248,10 @@ static int turn_on(struct worker *w, struct listen_table *t, const struct fwd_ru
 {
 	int rc = 0, fd = slot_fd(p, slot);
 
-	if (r->proto == IPPROTO_TCP && p->state[slot] == SLOT_PARKED)
+	if (p->state[slot] == SLOT_PARKED && r->proto == IPPROTO_TCP)
 		rc = sock_listen_start(fd);
+	else if (p->state[slot] == SLOT_PARKED)
+		sock_listen_refuse(fd, false);
 	if (!rc)
 		rc = listen_watch(w, fd, listen_tag(t, p - t->ports, slot));
 	if (!rc)
@@ -255,17 +259,22 @@ static int turn_on(struct worker *w, struct listen_table *t, const struct fwd_ru
 	return rc;
 }
 
-static void park(struct worker *w, struct listen_port *p, int slot)
+static void park(struct worker *w, const struct fwd_rule *r, struct listen_port *p,
+		 int slot)
 {
 	loop_del(&w->loop, slot_fd(p, slot));
-	sock_listen_park(slot_fd(p, slot));
+	if (r->proto == IPPROTO_TCP)
+		sock_listen_park(slot_fd(p, slot));
+	else
+		sock_listen_refuse(slot_fd(p, slot), true);
 	p->state[slot] = SLOT_PARKED;
 }
 
 /* All sockets of a port */
 
 /* Close and park what is too much, first, as it is in the way of the rest */
-static void reduce(struct worker *w, struct listen_port *p, const uint8_t plan[SLOTS])
+static void reduce(struct worker *w, const struct fwd_rule *r, struct listen_port *p,
+		   const uint8_t plan[SLOTS])
 {
 	int i;
 
@@ -273,7 +282,7 @@ static void reduce(struct worker *w, struct listen_port *p, const uint8_t plan[S
 		if (!p->fd[i] || p->state[i] == plan[i])
 			continue;
 		if (plan[i] == SLOT_PARKED)
-			park(w, p, i);
+			park(w, r, p, i);
 		else if (plan[i] == SLOT_NONE || p->state[i] != SLOT_PARKED)
 			close_slot(p, i);
 	}
@@ -294,6 +303,7 @@ static int extend_slot(struct worker *w, struct listen_table *t, const struct fw
 static int extend(struct worker *w, struct listen_table *t, const struct fwd_rule *r,
 		  struct listen_port *p, uint16_t port, const uint8_t plan[SLOTS])
 {
+	bool udp = r->proto == IPPROTO_UDP;	/* peers' sockets will join them */
 	int rc = 0, i;
 
 	for (i = 0; i < SLOTS && !rc; i++) {
@@ -305,23 +315,29 @@ static int extend(struct worker *w, struct listen_table *t, const struct fwd_rul
 			sock_listen_share(slot_fd(p, SLOT_RULE), true);
 		rc = extend_slot(w, t, r, p, port, i, plan[i]);
 		if (among)
-			sock_listen_share(slot_fd(p, SLOT_RULE), false);
+			sock_listen_share(slot_fd(p, SLOT_RULE), udp);
 	}
 	return rc;
 }
 
-bool listen_is_followed(const struct worker *w, const struct listen_table *t,
-			const struct fwd_rule *r)
+bool listen_is_seen(const struct worker *w, const struct listen_table *t,
+		    const struct fwd_rule *r)
 {
 	enum ipver v = addr_ver(&r->target);
 
 	if (r->scan)
 		return true;
-	if (!w->in_ns || r->proto == IPPROTO_UDP)
+	if (!w->in_ns)
 		return false;
 	return t->dir == LISTEN_OUT || addr_is_any(&r->target) ||
 	       addr_eq(&r->target, &w->guest.seen[v]) ||
 	       addr_eq(&r->target, &w->cf->net[v].addr);
+}
+
+bool listen_is_followed(const struct worker *w, const struct listen_table *t,
+			const struct fwd_rule *r)
+{
+	return r->scan || (r->proto == IPPROTO_TCP && listen_is_seen(w, t, r));
 }
 
 struct apply {
@@ -358,7 +374,7 @@ static int apply_port(struct apply *a, const struct fwd_rule *r, struct listen_p
 	}
 	if (a->ask)
 		return !p->failed || a->w->listen->retry;
-	reduce(a->w, p, plan);
+	reduce(a->w, r, p, plan);
 	if (!p->failed || a->w->listen->retry)
 		rc = extend(a->w, a->t, r, p, port, plan);
 	if (rc && !p->failed)
@@ -366,6 +382,18 @@ static int apply_port(struct apply *a, const struct fwd_rule *r, struct listen_p
 	*bad += !!rc;
 	p->failed = rc;
 	return end ? rc : 0;
+}
+
+/* Who would be answered at one of them; @found: as seen */
+static uint8_t port_reach(const struct apply *a, struct listen_port *p, int all,
+			  uint8_t found)
+{
+	if (all == REACH_SEEN)
+		return found;
+	if (p->refused && a->leaf && found != all)
+		return found & all;
+	p->refused = false;
+	return all;
 }
 
 /* All ports of a rule. There may be many, and hardly ever has anything changed. */
@@ -378,7 +406,7 @@ static int apply_ports(struct apply *a, const struct fwd_rule *r, struct listen_
 
 	for (i = 0; i < n; i++, p++) {
 		uint8_t found = udp ? seen[i] | seen[i] >> REACH_UDP_SHIFT : seen[i];
-		uint8_t reach = all == REACH_SEEN ? found & REACH_FULL : all;
+		uint8_t reach = port_reach(a, p, all, found & REACH_FULL);
 
 		if (p->known && p->reach == reach && !p->failed)
 			continue;

@@ -9,7 +9,8 @@
  *	listen_open(&w, LISTEN_OUT)
  *	...					loop, link, guest's addresses
  *	listen_start(&w)			while there is a /proc
- *	loop: EV_LISTEN: listen_event(); the timer that is listen_timer(&w): listen_turn()
+ *	loop: EV_LISTEN: listen_event(); the timer that is listen_timer(&w): listen_turn();
+ *	      after events: listen_guest()
  */
 #ifndef LISTEN_H
 #define LISTEN_H
@@ -46,5 +47,16 @@ void listen_event(struct worker *w, union tag tag, uint32_t events);
 /* Time to look again what listens */
 struct timer *listen_timer(struct worker *w);
 void listen_turn(struct worker *w);
+
+/* Peers that come before the guest can be told of them wait: where they are, and not for
+ * long. Do some? Then it should be asked to show itself, each time the timer fires.
+ */
+bool listen_waits(const struct worker *w);
+
+/* The guest may have shown something of itself, w->guest.ready; or it is another one, so
+ * that peers may wait again
+ */
+void listen_guest(struct worker *w);
+void listen_new_guest(struct worker *w);
 
 #endif

@@ -5,6 +5,7 @@
  * the address that they have (fwd.c). For datagrams a socket of its own is split off
  * the listening one at once, bound to the place they were sent to and connected to
  * the peer; the first one, and those that were queued behind it, are passed on from here.
+ * Before a virtual machine has shown that it is there, all of it stays where it is.
  *
  * Called by the loop. RFC 768; RFC 1122, 4.1.3.5: answers come from the address asked.
  */
@@ -158,10 +159,10 @@ static void splice_datagram(struct worker *w, const struct listen_at *at,
 		if (!f)
 			close(fd);
 	}
-	if (f)
-		udp_splice_send(w, f, data, a->len, 0);
-	else
+	if (!f)
 		w->stats.drop[DROP_FLOWS]++;
+	else if (!udp_splice_send(w, f, data, a->len, 0))
+		listen_refused(w, at);
 }
 
 static void link_datagram(struct worker *w, const struct listen_at *at,
@@ -211,7 +212,7 @@ void listen_event(struct worker *w, union tag tag, uint32_t events)
 	struct listen_at at;
 
 	(void)events;
-	if (!listen_find(w->listen, tag, &at))
+	if (!listen_find(w->listen, tag, &at) || listen_wait(w, &at, tag))
 		return;
 	if (at.rule->proto == IPPROTO_TCP)
 		accept_all(w, &at, tag);

@@ -38,7 +38,7 @@ enum { SLOT_RULE, SLOT_V4, SLOT_V6, SLOTS };
 
 enum slot_state {
 	SLOT_NONE,
-	SLOT_PARKED,			/* refuses, TCP */
+	SLOT_PARKED,			/* refuses */
 	SLOT_ON,			/* where the rule says */
 	SLOT_ON_LO,			/* at 127.0.0.1 or ::1 only */
 };
@@ -49,6 +49,7 @@ struct listen_port {
 	uint8_t reach : 4;		/* REACH_*, what this is for ... */
 	bool known : 1;			/* ... if it was looked at */
 	bool failed : 1;		/* not all could be had, which was said */
+	bool refused : 1;		/* UDP: nobody was there, so it is followed */
 };
 
 /* How a namespace is reached from the other one */
@@ -75,7 +76,9 @@ struct listen_table {
 	struct fwd_table rules;
 	uint32_t base[FWD_RULES_MAX + 1];	/* of the rule's first port in ports[] */
 	struct scan scan;		/* of the namespace that services are in */
-	bool scanned, scan_udp;
+	bool can_scan;
+	bool scanned, scan_udp;		/* is it, and for UDP? */
+	bool refused;			/* some port was, since the last look */
 	uint64_t counts;		/* numbers of sockets, hashed ... */
 	uint64_t full_at;		/* ms: don't rely on them any longer */
 	uint64_t sum;			/* of what was found last, hashed */
@@ -93,8 +96,12 @@ struct listeners {
 	bool dual_default;		/* as IPv6 sockets of the host are */
 	bool started, running;		/* sockets may listen; nothing is fatal any more */
 	bool retry;			/* ... those that could not be had */
+	uint64_t eager_until;		/* ms: look often */
 	bool full;			/* no descriptors for "best effort" any more */
 	bool paused;
+	bool waits;			/* some socket, for the guest ... */
+	uint8_t guest;			/* ... which was ready for these then, bits */
+	uint64_t wait_until;		/* ms; 0: none has waited yet */
 	uint8_t map[UINT16_MAX + 1];	/* REACH_* of each port, as scanned */
 };
 
@@ -102,12 +109,17 @@ struct listeners {
 struct listen_at {
 	const struct fwd_rule *rule;
 	struct listen_table *table;
+	struct listen_port *state;
 	int fd;
 	uint16_t port;
-	bool v6;			/* its family */
+	bool v6, both;			/* its family */
 };
 
 /* Does what rule @r leads to show itself to a scan? */
+bool listen_is_seen(const struct worker *w, const struct listen_table *t,
+		    const struct fwd_rule *r);
+
+/* ... and is it waited for? */
 bool listen_is_followed(const struct worker *w, const struct listen_table *t,
 			const struct fwd_rule *r);
 
@@ -116,11 +128,19 @@ bool listen_is_followed(const struct worker *w, const struct listen_table *t,
  */
 int listen_apply(struct worker *w, struct listen_table *t, bool leaf);
 
+/* Nobody was there for a datagram that came to @at: peers are to be refused until somebody is
+ * seen
+ */
+void listen_refused(struct worker *w, const struct listen_at *at);
+
 /* Have the loop watch @fd, or watch it again: 0 or -errno */
 int listen_watch(struct worker *w, int fd, union tag tag);
 
 /* Stop to take connections for a moment: there is no way to take them */
 void listen_pause(struct worker *w);
+
+/* Leave what came to @at where it is, as the guest can't be told of it yet? */
+bool listen_wait(struct worker *w, const struct listen_at *at, union tag tag);
 
 /* A descriptor to be closed when there is none left */
 void listen_spare(struct listeners *l);

@@ -5,7 +5,8 @@
  * 80 to 200 ms, such that it takes 1/1500 of the time. First, whether the numbers of
  * sockets have changed, or have not for a second or, where the kernel has many
  * sockets to go through, up to ten; then, by a hash, whether what listens has; only then
- * is that asked for again, to be used.
+ * is that asked for again, to be used. Where nothing but fixed UDP ports is forwarded,
+ * nobody looks until somebody was refused there.
  *
  * Called by passt.c and the timer wheel.
  */
@@ -29,6 +30,8 @@ enum {
 	FULL = 1000, FULL_MAX = 10000,	/* ms, in which numbers of sockets may mislead */
 	RETRY = 1000,			/* ms, for ports that can't be had now */
 	PAUSE = 100,			/* ms, while connections can't be taken */
+	WAIT = 10000, PROBE = 200,	/* ms: for a guest, and to ask it again */
+	EAGER_TIME = 10000, EAGER = 20,	/* ms: so long, so often, after a refusal */
 };
 
 /* FNV-1a over what is found */
@@ -188,18 +191,19 @@ static void start_scan(struct worker *w, struct listen_table *t)
 	for (i = 0; i < t->rules.count; i++) {
 		const struct fwd_rule *r = &t->rules.rules[i];
 
+		t->can_scan |= listen_is_seen(w, t, r);
 		t->scanned |= listen_is_followed(w, t, r);
 		t->scan_udp |= r->scan && r->proto == IPPROTO_UDP;
 	}
-	if (!t->scanned || !w->in_ns) {
-		t->scanned = false;
+	if (!t->can_scan || !w->in_ns) {
+		t->can_scan = t->scanned = false;
 		return;
 	}
 	rc = t->dir == LISTEN_OUT ? open_scan(t) : w->in_ns(w, open_scan, t);
 	if (rc < 0) {
 		log_warn("Can't see what listens: %s, ports given by \"auto\" stay closed",
 			 err_str(rc));
-		t->scanned = false;
+		t->can_scan = t->scanned = false;
 	}
 }
 
@@ -252,13 +256,13 @@ struct timer *listen_timer(struct worker *w)
  * other processes can make a single look dear; one that was really dear is
  * followed by a longer rest.
  */
-static uint64_t interval(struct listeners *l)
+static uint64_t interval(struct listeners *l, bool eager)
 {
 	uint64_t wait;
 
 	l->cost = l->cost ? l->cost - l->cost / 8 + l->took / 8 : l->took;
 	wait = (l->cost + WAKE_NS) * SCAN_SHARE / 1000000;
-	wait = MIN(MAX(wait, SCAN_MIN), SCAN_MAX);
+	wait = eager ? EAGER : MIN(MAX(wait, SCAN_MIN), SCAN_MAX);
 	return MAX(wait, MIN(l->cost * FULL_SHARE / 1000000, FULL));
 }
 
@@ -273,14 +277,84 @@ void listen_turn(struct worker *w)
 		l->retry_at = w->now + RETRY;
 	for (t = l->table; t < l->table + LISTEN_DIRS; t++) {
 		l->retry = retry && t->failed;
-		look(w, t, l->retry);
+		look(w, t, l->retry || t->refused);
+		t->refused = false;
 		again |= t->scanned || t->failed;
+	}
+	if (l->waits && w->now >= l->wait_until) {
+		l->waits = false;
+		l->paused = true;
 	}
 	if (l->paused)
 		watch_all(w);
 	l->paused = false;
-	if (again)
-		timer_set(&w->wheel, &l->timer, w->now + interval(l));
+	if (l->waits)
+		timer_set(&w->wheel, &l->timer, w->now + PROBE);
+	else if (again)
+		timer_set(&w->wheel, &l->timer, w->now +
+			  interval(l, w->now < l->eager_until));
+}
+
+static uint8_t ready(const struct worker *w)
+{
+	return w->guest.ready[V4] << V4 | w->guest.ready[V6] << V6;
+}
+
+/* With a socket for both families one of them is enough: the other may never come */
+bool listen_wait(struct worker *w, const struct listen_at *at, union tag tag)
+{
+	struct listeners *l = w->listen;
+	uint8_t need = at->both ? 1 << V4 | 1 << V6 : 1 << (at->v6 ? V6 : V4);
+
+	if (at->table->dir == LISTEN_OUT || !w->link || ready(w) & need)
+		return false;
+	if (!l->wait_until)
+		l->wait_until = w->now + WAIT;
+	if (w->now >= l->wait_until)
+		return false;
+	loop_mod(&w->loop, at->fd, 0, tag);
+	l->waits = true;
+	l->guest = ready(w);
+	timer_set(&w->wheel, &l->timer, w->now + PROBE);
+	return true;
+}
+
+bool listen_waits(const struct worker *w)
+{
+	return w->listen->waits;
+}
+
+void listen_guest(struct worker *w)
+{
+	struct listeners *l = w->listen;
+
+	if (!l->waits || l->guest == ready(w))
+		return;
+	l->waits = false;
+	watch_all(w);
+}
+
+void listen_new_guest(struct worker *w)
+{
+	struct listeners *l = w->listen;
+
+	l->wait_until = l->waits ? w->now + WAIT : 0;
+}
+
+/* A look at once would be one for each datagram, and too soon for who is just starting */
+void listen_refused(struct worker *w, const struct listen_at *at)
+{
+	struct listen_table *t = at->table;
+	struct listeners *l = w->listen;
+
+	if (at->state->refused || !t->can_scan || at->rule->scan ||
+	    !listen_is_seen(w, t, at->rule))
+		return;
+	at->state->refused = t->refused = t->scanned = t->scan_udp = true;
+	at->state->known = false;
+	l->eager_until = w->now + EAGER_TIME;
+	if (!timer_armed(&l->timer) || l->timer.deadline > w->now + EAGER)
+		timer_set(&w->wheel, &l->timer, w->now + EAGER);
 }
 
 void listen_pause(struct worker *w)

@@ -81,7 +81,7 @@ void listen_plan(const struct fwd_rule *r, uint8_t reach, uint8_t state[SLOTS])
 	if ((!four || v4 == SLOT_ON) && (!six || v6 == SLOT_ON))
 		return;
 
-	state[SLOT_RULE] = r->scan || r->proto == IPPROTO_UDP ? SLOT_NONE : SLOT_PARKED;
+	state[SLOT_RULE] = r->scan ? SLOT_NONE : SLOT_PARKED;
 	state[SLOT_V4] = v4;
 	state[SLOT_V6] = v6;
 }

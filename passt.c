@@ -172,6 +172,7 @@ static void open_tap(struct start *s)
 	int rc, fd = pasta_start(&s->pasta, s->cf, set_up_netns, s);
 
 	report_netns(s);
+	memset(s->w->guest.ready, true, sizeof(s->w->guest.ready));
 	if (s->cf->splice_only)
 		return;
 	rc = link_tun_init(fd, &s->w->link);
@@ -223,6 +224,7 @@ static void guest_joined(struct start *s)
 	int rc;
 
 	w->link_stuck = false;
+	listen_new_guest(w);
 	rc = tap_watch(w);
 	if (rc < 0)
 		die_errno(rc, "Can't watch the guest link");
@@ -239,6 +241,7 @@ static void guest_left(struct start *s)
 		return;
 	}
 	link_stream_detach(w->link);
+	memset(w->guest.ready, false, sizeof(w->guest.ready));
 	w->link_gone = false;
 	w->link_stuck = true;
 	w->stop |= s->cf->one_off;
@@ -398,6 +401,8 @@ static void on_timer(void *ctx, struct timer *t)
 	}
 	if (t == listen_timer(w)) {
 		listen_turn(w);
+		if (listen_waits(w) && w->link->fd >= 0)
+			tap_probe(w);
 		return;
 	}
 	f = (struct flow *)((char *)t - offsetof(struct flow, timer));
@@ -427,6 +432,7 @@ static void turn(struct worker *w)
 	if (rc < 0)
 		die_errno(rc, "Can't wait for events");
 	tap_look(w);
+	listen_guest(w);
 	wheel_run(&w->wheel, w->now, on_timer, w);
 	work_all(w);
 	if (tap_answers(w))

@@ -12,6 +12,11 @@
  * shutdown() makes a listening TCP socket a bound one again (tcp_disconnect() in the
  * kernel keeps a port that was bound explicitly); connections in its queue are reset.
  *
+ * A connected UDP socket is found by datagrams of its peer only. If that is itself, the
+ * kernel has nobody for those of all others, and says so to them (RFC 1122, 4.1.3.1). The
+ * port stays ours, but at an unspecified address only as far as that of a socket at
+ * the loopback address would: connect() makes it one.
+ *
  * socket(7), ip(7), ipv6(7), tcp(7), udp(7), RFC 3493 (5.3), RFC 3542 (6). Called by
  * listen.c and its like.
  */
@@ -79,11 +84,13 @@ static int bind_to(int fd, const struct sock_place *p)
 {
 	int rc = p->shared ? -EADDRINUSE : sock_bind(fd, &p->at, 0);
 
-	if (rc != -EADDRINUSE || p->proto == IPPROTO_UDP)
+	if (rc != -EADDRINUSE || (p->proto == IPPROTO_UDP && !p->shared))
 		return rc;
 	sock_listen_share(fd, true);
 	rc = sock_bind(fd, &p->at, 0);
-	if (rc)
+	if (p->proto == IPPROTO_UDP)
+		sock_listen_share(fd, false);
+	if (rc || p->proto == IPPROTO_UDP)
 		return rc;
 
 	/* Among bound sockets the kernel does not look for one that listens
@@ -123,6 +130,27 @@ void sock_listen_park(int fd)
 {
 	shutdown(fd, SHUT_RD);
 	sock_listen_share(fd, false);
+}
+
+/* Errors leave it as it is: peers are answered by nobody, or by us
+ *
+ * #syscalls connect
+ */
+void sock_listen_refuse(int fd, bool on)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct side self;
+
+	if (!on) {
+		sock_dgram_drain(fd);
+		(void)connect(fd, &none, sizeof(none));
+		return;
+	}
+	if (sock_local(fd, &self))
+		return;
+	if (addr_is_any(&self.addr))
+		self.addr = addr_loopback(addr_ver(&self.addr));
+	sock_connect(fd, &self, 0);
 }
 
 /* #syscalls accept4 */

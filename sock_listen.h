@@ -2,7 +2,7 @@
 /* sock_listen.h - sockets that wait for peers: bind, listen, park, accept
  *
  * A TCP socket that is bound but does not listen is parked: its port is taken, and
- * the kernel refuses connections to it.
+ * the kernel refuses connections to it. So is a UDP socket that is connected to itself.
  */
 #ifndef SOCK_LISTEN_H
 #define SOCK_LISTEN_H
@@ -21,7 +21,7 @@ struct sock_place {
 	bool dual;			/* at "::", IPv4 as well ... */
 	bool dual_default;		/* ... which new sockets do: see there */
 	bool freebind;			/* the address may not be there yet */
-	bool shared;			/* TCP: in spite of a parked socket of ours */
+	bool shared;			/* in spite of a parked socket of ours */
 };
 
 /* Have a socket use the device @ifname only: 0 or -errno */
@@ -40,6 +40,11 @@ int sock_listen_open(const struct sock_place *p);
  */
 int sock_listen_start(int fd);
 void sock_listen_park(int fd);
+
+/* UDP: have a bound socket refuse all peers, as if nobody had its port, or not any more,
+ * without what came before
+ */
+void sock_listen_refuse(int fd, bool on);
 
 /* May others, with SO_REUSEADDR, bind to a parked or UDP socket's place? Not unless we
  * are about to do so ourselves.

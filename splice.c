@@ -6,10 +6,11 @@
  * end of a turn, when its work is done. A pool is empty, and costs nothing, until
  * it was first asked for. A pipe belongs to a flow only while there is something in it.
  *
- * Addresses. What was sent to the host's loopback ends at the guest's address, or at the
- * namespace's loopback if that is asked for; where nobody listens at one, the other
- * is tried, so that a service is found wherever it is bound. What was sent to
- * the namespace's loopback ends at the same address of the host.
+ * Addresses. What was sent to the host's loopback ends at the guest's address: services on
+ * the namespace's loopback are its own business. Where they are asked for, loopback is
+ * tried first, then the guest's address, so that a service is found wherever it is
+ * bound. Where the guest has no address, loopback takes its place. What was sent to the
+ * namespace's loopback ends at the same address of the host.
  *
  * Called by tcp_splice.c, udp_splice.c, the rooms that listen, and passt.c. pipe(7).
  */
@@ -235,7 +236,8 @@ int splice_targets(const struct worker *w, const struct side *at, const struct s
 {
 	enum ipver v = addr_ver(&at->addr);
 	struct side own = { guest_addr(w, v), to->port }, lo = { at->addr, to->port };
-	bool first_lo = w->cf->host_lo_to_ns_lo;
+	bool has_own = to_ns && !addr_is_any(&own.addr);
+	int n = 0;
 
 	if (!addr_is_any(&to->addr)) {
 		out[0] = *to;
@@ -243,12 +245,11 @@ int splice_targets(const struct worker *w, const struct side *at, const struct s
 	}
 	if (!addr_is_loopback(&lo.addr))
 		lo.addr = addr_loopback(v);
-	out[0] = lo;
-	if (!to_ns || addr_is_any(&own.addr))
-		return 1;
-	out[first_lo] = own;
-	out[!first_lo] = lo;
-	return 2;
+	if (!has_own || w->cf->host_lo_to_ns_lo)
+		out[n++] = lo;
+	if (has_own)
+		out[n++] = own;
+	return n;
 }
 
 bool splice_is_refusal(int err)

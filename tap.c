@@ -102,18 +102,21 @@ static void learn(struct worker *w, const struct pkt *p)
 {
 	const struct addr *a = &p->src.addr;
 	struct guest *g = &w->guest;
-	struct addr claimed;
+	struct addr claimed = { 0 };
 
 	if (!(p->smac[0] & 1))
 		memcpy(g->mac, p->smac, sizeof(g->mac));
-	if (p->ethertype == ETH_P_ARP)
+	if (p->ethertype == ETH_P_ARP) {
+		g->ready[V4] |= arp_shows_guest(p);
 		return;
+	}
 	if (addr_is_any(a) && p->proto == IPPROTO_ICMPV6 && p->icmp.type == ND_SOLICIT) {
 		span_peek(p->data, claimed.b, sizeof(claimed.b));
 		a = &claimed;
 	}
 	if (!addr_is_unicast(a))
 		return;
+	g->ready[addr_ver(a)] |= a != &claimed && !addr_is_linklocal(a);
 	if (addr_is4(a) && !w->cf->net[V4].addr_set)
 		g->seen[V4] = *a;
 	else if (!addr_is4(a) && addr_is_linklocal(a))

@@ -12,7 +12,8 @@
  * Where nobody listens at the first address, the next is tried with the same
  * datagrams. A refusal by all of them ends the flow, and so does a peer that is
  * gone: the next datagram starts anew. The peer can't be told, as the listening
- * socket says to its kernel that somebody is there. Idle flows end as in udp.c.
+ * socket says to its kernel that somebody is there; its owner is, and can
+ * have the kernel refuse what comes next. Idle flows end as in udp.c.
  *
  * Called by the rooms that listen, the loop and the timer wheel. RFC 768, 8085; udp(7).
  */
@@ -321,15 +322,15 @@ static bool pass_on(struct worker *w, struct udp_splice *u, int from, struct bat
 	return true;
 }
 
-void udp_splice_send(struct worker *w, struct flow *f, void *data, size_t len,
+bool udp_splice_send(struct worker *w, struct flow *f, void *data, size_t len,
 		     uint16_t gso_size)
 {
 	struct batch b = { .n = 1, .len = { len }, .gso = { gso_size } };
 
 	if (len > DGRAM_SPILL)
-		return;
+		return true;
 	memmove(w->dgram->spill[0], data, len);	/* may be from there */
-	pass_on(w, splice_of(f), NEAR, &b);
+	return pass_on(w, splice_of(f), NEAR, &b);
 }
 
 /* What can be had by one call: 0 or -errno */

@@ -39,9 +39,9 @@ struct flow *udp_splice_open(struct worker *w, int fd, const struct side *at,
 			     const struct side *peer, const struct side *to, bool to_ns);
 
 /* A datagram from the peer, or a train of datagrams of @gso_size bytes each if that is
- * not 0. The flow may be gone when this returns.
+ * not 0. False: nobody is there, and the flow is gone.
  */
-void udp_splice_send(struct worker *w, struct flow *f, void *data, size_t len,
+bool udp_splice_send(struct worker *w, struct flow *f, void *data, size_t len,
 		     uint16_t gso_size);
 
 /* Handler of EV_UDP_SPLICE and EV_UDP_SPLICE_FAR */

@@ -33,6 +33,7 @@ struct guest {
 	uint8_t mac[MAC_LEN];		/* broadcast until it spoke */
 	struct addr seen[IPVERS];	/* last global source address */
 	struct addr seen_ll;		/* last IPv6 link-local one */
+	bool ready[IPVERS];		/* uses an address: what is sent to it arrives */
 };
 
 struct stats {

@@ -129,11 +129,34 @@ static void t_probe(void)
 	CHECK(!arp_probe(&cf, &silent, out, sizeof(out)));
 }
 
+/* Its sender has an address: a reply or a request; not while it asks for it (RFC 5227) */
+static void t_shows(void)
+{
+	static const struct { const char *from; uint8_t op; bool shows; } rows[] = {
+		{ "192.0.2.15", 1, true }, { "192.0.2.15", 2, true },
+		{ "0.0.0.0", 1, false }, { "255.255.255.255", 2, false },
+	};
+	size_t i;
+
+	for (i = 0; i < NELEM(rows); i++) {
+		struct bytes m = request(rows[i].from, "192.0.2.1");
+		struct iovec iov = { m.b, m.len };
+		struct pkt p = { .l3 = span_over(&iov, 1) };
+
+		m.b[7] = rows[i].op;
+		CHECK(arp_shows_guest(&p) == rows[i].shows);
+		iov.iov_len = 27;
+		p.l3 = span_over(&iov, 1);
+		CHECK(!arp_shows_guest(&p));
+	}
+}
+
 int main(void)
 {
 	conf_base(&cf);
 	guest.seen[V4] = ip("192.0.2.20");
 	t_requests();
+	t_shows();
 	t_malformed();
 	t_disabled();
 

@@ -37,6 +37,8 @@ static void t_plan(void)
 		{ "::", "", true, true, TCP, A6, { N, N, ON } },
 		{ "::", "", true, true, UDP, A4, { N, ON, N } },
 		{ "::", "", true, false, UDP, REACH_FULL, { ON, N, N } },
+		{ "::", "", true, false, UDP, A4, { P, ON, N } },
+		{ "::", "", true, false, UDP, 0, { P, N, N } },
 		/* One */
 		{ "0.0.0.0", "", false, false, TCP, A4, { ON, N, N } },
 		{ "0.0.0.0", "", false, false, TCP, A6, { P, N, N } },
