@@ -28,7 +28,7 @@ struct listeners;
 struct splice;
 struct tcp_spares;
 
-/* What the guest showed of itself (COMPAT: observed addresses) */
+/* What the guest showed of itself */
 struct guest {
 	uint8_t mac[MAC_LEN];		/* broadcast until it spoke */
 	struct addr seen[IPVERS];	/* last global source address */

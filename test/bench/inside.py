@@ -8,6 +8,7 @@ turns in measuring each case, so that what else the machine does meets all alike
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import stands
 from stands import Failed, call, start, stop, wait_for
 
 GIB = 1 << 30
+HOLD_S = 30             # for many connections to open
+ERRORS = (Failed, subprocess.TimeoutExpired, OSError, ValueError, KeyError)
 
 
 def emit(**line):
@@ -52,7 +55,7 @@ class Measure:
         self.job, self.seconds, self.cc = job, job["seconds"], job["cc"]
         self.rig = job["tools"]["rig"]
         self.world = stands.World(job["tools"], self.cc, os.environ["SANDBOX"])
-        self.host_rig = start([*self.world.host, self.rig, "serve", "-C", self.cc,
+        self.host_rig = start([*self.world.host, self.rig, "serve",
                                str(stands.PORT + 1)])
         self.end = time.monotonic() + job["limit"]
 
@@ -67,18 +70,18 @@ class Measure:
         def add(kind, name, program):
             if not self.job["only"] or name in self.job["only"]:
                 found.append(kind(self.world, name, program))
-        add(stands.Loopback if path == "splice" else stands.Kernel, "kernel", None)
+        add(stands.Loopback if path.startswith("splice") else stands.Kernel, "kernel", None)
         frames = path.startswith("passt")
         if frames:
             add(stands.Passt, "ours", self.job["tools"]["passt"])
         else:
             add(stands.Pasta, "ours", self.job["tools"]["pasta"])
             if self.job["busy"]:
-                add(stands.PastaBusy, "ours, busy-poll", self.job["tools"]["pasta"])
+                add(stands.PastaBusy, cases.BUSY_POLL, self.job["tools"]["pasta"])
         for name, program in self.job["peers"]:
             kind = stands.kind_of(program)
             if kind and issubclass(kind, stands.Frames) == frames:
-                if path != "splice" or kind is stands.Pasta:
+                if not path.startswith("splice") or kind is stands.Pasta:
                     add(kind, name, program)
         return found
 
@@ -86,9 +89,10 @@ class Measure:
 
     def ends(self, s, path):
         """Where client and server run, the address and port of the latter"""
+        local = path.startswith("splice")
         if path.endswith("out"):
-            return s.guest, self.world.host, s.out, stands.PORT
-        return self.world.host, s.guest, s.lo if path == "splice" else s.into, s.port
+            return s.guest, self.world.host, s.lo if local else s.out, stands.PORT
+        return self.world.host, s.guest, s.lo if local else s.into, s.port
 
     def patient(self, *args):
         """A client whose server has just begun to listen: that may not be known yet"""
@@ -109,7 +113,7 @@ class Measure:
             wait_for(5, "iperf3", lambda: listening(server.pid, port))
             r = self.patient(at, [
                 "iperf3", "-J", "-c", addrs[c.ver], "-p", str(port), "-P", flows,
-                "-t", str(max(1, round(seconds))), "-C", self.cc,
+                "-t", str(max(1, round(seconds))),
                 *(["-R"] if way == "down" else [])], seconds)
         finally:
             stop(server)
@@ -121,7 +125,7 @@ class Measure:
     def small(self, s, c, seconds):
         at, _, addrs, port = self.ends(s, c.path)
         kind, n = re.fullmatch(r"(\D+)(\d*)", c.kind).groups()
-        cmd = [self.rig, kind, "-t", str(seconds), "-C", self.cc]
+        cmd = [self.rig, kind, "-t", str(seconds)]
         if kind.startswith("udp") and n:
             cmd = [self.rig, "udp", "-t", str(seconds), "-s", n]
         elif kind == "udpgso":
@@ -144,13 +148,13 @@ class Measure:
         before = stands.cpu_ns(s.pid) if s.pid else 0
         try:
             r = (self.stream if cases.is_stream(c.kind) else self.small)(s, c, seconds)
-        except (Failed, KeyError, ValueError) as e:
-            if s.pid and not os.path.exists("/proc/%d" % s.pid):
+        except ERRORS as e:
+            if s.pid and not stands.is_alive(s.pid):
                 raise Failed("the daemon has ended; " + s.said()) from None
             raise Failed(str(e)) from None
         if s.pid and r["units"]:
             cpu = (stands.cpu_ns(s.pid) - before) / 1e9 / r["units"]
-            r["cpu"] = cpu if cases.unit(c.kind)[1] == "s/GiB" else cpu * 1e6
+            r["cpu"] = cpu if cases.unit(cases.name(c))[1] == "s/GiB" else cpu * 1e6
         return r
 
     # System calls, in a pass of their own
@@ -184,7 +188,7 @@ class Measure:
                 s.up(mtu)
                 self.probe(s, path, todo[0].ver)
                 there.append(s)
-            except (Failed, subprocess.TimeoutExpired, OSError) as e:
+            except ERRORS as e:
                 emit(case="%s/%d" % (path, mtu), stand=s.name, error=str(e))
                 s.down()
         try:
@@ -198,12 +202,11 @@ class Measure:
     def probe(self, s, path, ver):
         """A way that does not work is not measured"""
         at, _, addrs, port = self.ends(s, path)
-        last = []
+        last, used = [], {}
 
         def works():
             try:
-                client(at, [self.rig, "rr", "-t", "0", "-C", self.cc, addrs[ver],
-                            str(port + 1)], 0)
+                used.update(client(at, [self.rig, "cc", addrs[ver], str(port + 1)], 0))
                 return True
             except Failed as e:
                 last[:] = [str(e)]
@@ -212,6 +215,10 @@ class Measure:
             wait_for(3, "", works)
         except Failed:
             raise Failed("no way through: " + "".join(last)) from None
+        for end, cc in used.items():
+            if cc != self.cc:
+                emit(case=path, stand=s.name,
+                     error="congestion control of the %s is %s" % (end, cc))
 
     def case(self, there, c):
         if self.late():
@@ -226,31 +233,34 @@ class Measure:
                 try:
                     emit(case=cases.name(c), stand=s.name, round=r,
                          **self.run(s, c, self.seconds))
-                except Failed as e:
+                except ERRORS as e:
                     emit(case=cases.name(c), stand=s.name, round=r, error=str(e))
                     dead.add(s.name)
         for s in there:
             if self.job["calls"] and s.pid and s.name not in dead:
                 try:
                     self.calls(s, c)
-                except (Failed, subprocess.TimeoutExpired, OSError) as e:
+                except ERRORS as e:
                     emit(case=cases.name(c), stand=s.name, error="strace: %s" % e)
 
-    # Start, memory, many at once: pasta only
+    # Start, memory, many at once
 
-    def pastas(self):
-        return [s for s in self.stands("out") if type(s) is stands.Pasta]
+    def programs(self, path="out"):
+        return [s for s in self.stands(path) if s.program]
 
     def startup(self, times):
+        """Until a namespace that is there is connected, with addresses and routes"""
         took = {}
         for _ in range(times):
-            for s in self.pastas():
+            for s in self.programs():
+                if isinstance(s, stands.PastaBusy):
+                    continue
                 try:
                     s.holder = self.world.new_guest()
                     t = time.monotonic()
                     s.connect(cases.MTU)
                     took.setdefault(s.name, []).append((time.monotonic() - t) * 1e3)
-                except Failed as e:
+                except ERRORS as e:
                     emit(case="start", stand=s.name, error=str(e))
                 finally:
                     s.down()
@@ -259,68 +269,85 @@ class Measure:
                 emit(case="start", stand=name, round=r, value=x)
 
     def memory(self, flows):
-        for s in self.pastas():
-            try:
-                s.up(cases.MTU)
-                self.probe(s, "out", 4)
-                self.memory_of(s, flows)
-            except (Failed, OSError, ValueError) as e:
-                emit(case="memory", stand=s.name, error=str(e))
-            finally:
-                s.down()
+        for path, prefix in ("out", ""), ("passt-out", "passt: "):
+            for s in self.programs(path):
+                if self.job["quick"] and not isinstance(s, stands.Pasta):
+                    continue
+                try:
+                    s.up(cases.MTU)
+                    self.probe(s, path, 4)
+                    self.memory_of(s, path, flows, prefix)
+                except ERRORS as e:
+                    emit(case=prefix + "memory", stand=s.name, error=str(e))
+                finally:
+                    s.down()
 
-    def memory_of(self, s, flows):
-        emit(case="memory, idle", stand=s.name, round=0, **self.memory_now(s))
-        p = subprocess.Popen([*s.guest, self.rig, "hold", "-n", str(flows), "-C", self.cc,
-                              s.out[4], str(stands.PORT + 1)], stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def memory_of(self, s, path, flows, prefix):
+        """Idle is right after there was traffic: who looks for more has to stop"""
+        rr = cases.Case(path, "rr", cases.MTU, 4)
+        self.run(s, rr, 0.2)
+        self.emit_idle(s, prefix + "idle, CPU")
+        if isinstance(s, stands.PastaBusy):
+            return
+        self.emit_memory(s, prefix + "memory, idle")
+        p = subprocess.Popen([
+            *s.guest, self.rig, "hold", "-n", str(flows), "-t", str(HOLD_S), s.out[4],
+            str(stands.PORT + 1)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
         try:
+            if not select.select([p.stdout], [], [], HOLD_S + 10)[0]:
+                raise Failed("%d flows: hung" % flows)
             said = p.stdout.readline()
             if not said:
                 raise Failed("%d flows: %s" % (flows, p.stderr.read().strip()))
             r = json.loads(said)
-            emit(case="open %d connections" % flows, stand=s.name, round=0,
+            emit(case=prefix + "open %d flows" % flows, stand=s.name, round=0,
                  value=r["rate"])
-            emit(case="memory, %d flows" % flows, stand=s.name, round=0,
-                 **self.memory_now(s))
-            before = stands.cpu_ns(s.pid)
-            time.sleep(2)
-            emit(case="idle with %d flows, CPU" % flows, stand=s.name, round=0,
-                 value=(stands.cpu_ns(s.pid) - before) / 2e9 * 100)
+            if r["units"] < flows:
+                emit(case=prefix + "open %d flows" % flows, stand=s.name,
+                     error="only %d; memory is with these" % r["units"])
+            self.emit_memory(s, prefix + "memory, %d flows" % flows)
+            self.emit_idle(s, prefix + "idle with %d flows, CPU" % flows)
+            emit(case=prefix + "rr beside %d flows" % flows, stand=s.name, round=0,
+                 **self.run(s, rr, 1))
         finally:
-            p.stdin.close()
-            p.wait(60)
+            stop(p)
         time.sleep(2)
-        emit(case="memory, after", stand=s.name, round=0, **self.memory_now(s))
+        self.emit_memory(s, prefix + "memory, after")
 
-    def memory_now(self, s):
+    def emit_memory(self, s, case):
         m = stands.memory(s.pid)
-        return {"value": m["rss"] / 1024, **m}
+        emit(case=case, stand=s.name, round=0, value=m["rss"] / 1024, **m)
+
+    def emit_idle(self, *group):
+        """Per cent of a processor that programs without traffic use"""
+        *programs, case = group
+        time.sleep(0.2)
+        before = sum(stands.cpu_ns(s.pid) for s in programs)
+        time.sleep(2)
+        cpu = (sum(stands.cpu_ns(s.pid) for s in programs) - before) / 2e9
+        emit(case=case, stand=programs[0].name, round=0, value=cpu * 100)
 
     def instances(self, count):
-        """Of ports one each, as they are the host's"""
-        for proto in self.pastas():
-            up = []
+        """Each with ports of its own, as they are the host's"""
+        for first in self.programs():
+            if isinstance(first, stands.PastaBusy):
+                continue
+            up, what = [], "%d instances, " % count
             try:
                 t = time.monotonic()
                 for _ in range(count):
-                    s = stands.Pasta(self.world, proto.name, proto.program)
+                    s = type(first)(self.world, first.name, first.program)
                     s.holder = self.world.new_guest()
                     up.append(s)
                     s.connect(cases.MTU)
                 wall = time.monotonic() - t
-                m = [stands.memory(s.pid) for s in up]
-                before = sum(stands.cpu_ns(s.pid) for s in up)
-                time.sleep(2)
-                cpu = (sum(stands.cpu_ns(s.pid) for s in up) - before) / 2e9 * 100
-                emit(case="%d instances, memory" % count, stand=proto.name, round=0,
-                     value=sum(x["pss"] for x in m) / 1024)
-                emit(case="%d instances, idle, CPU" % count, stand=proto.name, round=0,
-                     value=cpu)
-                emit(case="%d instances, start" % count, stand=proto.name, round=0,
-                     value=wall * 1e3)
-            except Failed as e:
-                emit(case="%d instances" % count, stand=proto.name, error=str(e))
+                emit(case=what + "memory", stand=first.name, round=0,
+                     value=sum(stands.memory(s.pid)["pss"] for s in up) / 1024)
+                self.emit_idle(*up, what + "idle, CPU")
+                emit(case=what + "start", stand=first.name, round=0, value=wall * 1e3)
+            except ERRORS as e:
+                emit(case=what + "start", stand=first.name, error=str(e))
             finally:
                 for s in up:
                     s.down()
@@ -337,7 +364,10 @@ class Measure:
     def profile(self):
         """One case, long enough for a profile, which is taken from outside"""
         c = cases.Case(*self.job["cases"][0])
-        s = [x for x in self.stands(c.path) if x.name == self.job["only"][0]][0]
+        found = [x for x in self.stands(c.path) if x.program]
+        if not found:
+            raise Failed("nothing of that name to profile")
+        s = found[0]
         s.up(c.mtu)
         try:
             self.probe(s, c.path, c.ver)
@@ -350,6 +380,7 @@ class Measure:
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))   # none for process 1
     job = json.load(sys.stdin)
     m = Measure(job)
     try:

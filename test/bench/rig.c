@@ -10,12 +10,13 @@
  *		UDP: a byte and its echo
  *	rig udp [OPTION...] ADDRESS PORT
  *		UDP datagrams as fast as the socket takes them
+ *	rig cc ADDRESS PORT
+ *		congestion control that a connection has at either end
  *	rig hold [OPTION...] ADDRESS PORT
  *		open connections, use each once, say so, keep them until the input ends
  *
  *	-n N	connections at once (1)		-s SIZE	of a datagram's payload (1400)
  *	-t SEC	duration (1)			-g	let the kernel cut them (GSO)
- *	-C NAME	congestion control (cubic)
  *
  * Prints one line of JSON: units, seconds, rate; of the time that each unit took,
  * percentiles in microseconds. Closed connections leave ports in TIME-WAIT: the
@@ -51,10 +52,12 @@ enum {
 	CONNS_MAX	= 65536,
 	SUB		= 32,		/* buckets of the histogram for a factor of two */
 	TRAIN_MAX	= 65000,	/* bytes given to the kernel at once with -g */
+	CC_MAX		= 16,		/* TCP_CA_NAME_MAX */
 	SINK_BATCH	= 64,
 	SINK_BUF	= 65536,
 	UDP_WAIT_MS	= 100,		/* for an answer */
 	TCP_WAIT_S	= 10,
+	HOLD_WAIT_S	= 4,
 };
 
 struct opts {
@@ -62,7 +65,6 @@ struct opts {
 	double seconds;
 	size_t size;
 	bool gso;
-	const char *cc;
 	struct sockaddr_storage to;
 	socklen_t tolen;
 };
@@ -127,15 +129,9 @@ static void set(int fd, int level, int name, int value)
 	setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-static void set_cc(int fd, const char *cc)
-{
-	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cc, strlen(cc)))
-		fail(cc);
-}
-
 /* ---- server ---- */
 
-static int listen_on(int type, uint16_t port, const char *cc)
+static int listen_on(int type, uint16_t port)
 {
 	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	int fd = socket(AF_INET6, type | SOCK_NONBLOCK, 0);
@@ -144,8 +140,6 @@ static int listen_on(int type, uint16_t port, const char *cc)
 		fail("socket");
 	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-	if (type == SOCK_STREAM)
-		set_cc(fd, cc);
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)))
 		fail("bind");
 	if (type == SOCK_STREAM && listen(fd, 4096))
@@ -182,8 +176,23 @@ static void sink_report(int fd, const struct sink *s)
 		close(fd);
 }
 
+static void cc_of(int fd, char *name, socklen_t len)
+{
+	if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len))
+		fail("TCP_CONGESTION");
+}
+
+static void cc_report(int fd)
+{
+	char name[CC_MAX] = "";
+
+	cc_of(fd, name, sizeof(name));
+	if (send(fd, name, sizeof(name), MSG_NOSIGNAL) != sizeof(name))
+		close(fd);
+}
+
 /* The first byte says what is wanted: z, q: clear, read the sink's counters; s: close
- * after the answer; else the answer alone
+ * after the answer; a: congestion control at this end; else the answer alone
  */
 static void serve_conn(int fd, struct sink *s)
 {
@@ -199,6 +208,8 @@ static void serve_conn(int fd, struct sink *s)
 		*s = (struct sink){ 0 };
 	if (buf[0] == 'q')
 		sink_report(fd, s);
+	else if (buf[0] == 'a')
+		cc_report(fd);
 	else if (send(fd, buf, n, MSG_NOSIGNAL) != n || buf[0] == 's')
 		close(fd);
 }
@@ -251,10 +262,10 @@ static void serve_sink(int fd, struct sink *s)
 	}
 }
 
-static void serve(uint16_t port, const char *cc)
+static void serve(uint16_t port)
 {
-	int ep = epoll_create1(0), tcp = listen_on(SOCK_STREAM, port, cc);
-	int udp = listen_on(SOCK_DGRAM, port, cc), in = listen_on(SOCK_DGRAM, port + 1, cc);
+	int ep = epoll_create1(0), tcp = listen_on(SOCK_STREAM, port);
+	int udp = listen_on(SOCK_DGRAM, port), in = listen_on(SOCK_DGRAM, port + 1);
 	struct epoll_event ev[EVENTS];
 	struct sink sink = { 0 };
 
@@ -289,10 +300,8 @@ static int socket_to(const struct opts *o, int type)
 
 	if (fd < 0)
 		fail("socket");
-	if ((type & 0xf) == SOCK_STREAM) {
+	if ((type & 0xf) == SOCK_STREAM)
 		set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-		set_cc(fd, o->cc);
-	}
 	if (connect(fd, (const struct sockaddr *)&o->to, o->tolen) && errno != EINPROGRESS)
 		fail("connect");
 	return fd;
@@ -504,22 +513,45 @@ static void udp(struct opts *o)
 	       s.last ? s.bytes * 8.0 / s.last : 0);
 }
 
+static void cc(const struct opts *o)
+{
+	char client[CC_MAX] = "", server[CC_MAX] = "";
+	int fd = socket_to(o, SOCK_STREAM);
+
+	set_wait(fd, TCP_WAIT_S * 1000);
+	if (send(fd, "a", 1, MSG_NOSIGNAL) != 1 ||
+	    recv(fd, server, CC_MAX, MSG_WAITALL) != CC_MAX)
+		fail("no answer");
+	cc_of(fd, client, CC_MAX);
+	printf("{\"client\": \"%s\", \"server\": \"%.15s\"}\n", client, server);
+}
+
+static bool hold_one(const struct opts *o)
+{
+	int fd = socket(o->to.ss_family, SOCK_STREAM, 0);
+	struct timeval wait = { HOLD_WAIT_S, 0 };
+	char c = 'c';
+
+	if (fd < 0)
+		return false;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));	/* of connect(), too */
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	return !connect(fd, (const struct sockaddr *)&o->to, o->tolen) &&
+	       send(fd, &c, 1, MSG_NOSIGNAL) == 1 && recv(fd, &c, 1, 0) == 1;
+}
+
+/* Says how many there are: the other side may not take more, or not so soon */
 static void hold(const struct opts *o)
 {
-	uint64_t begin = now();
+	uint64_t begin = now(), t = begin;
 	static struct hist h;
 	char c;
-	int i;
 
-	for (i = 0; i < o->conns; i++) {
-		uint64_t t = now();
-		int fd = socket_to(o, SOCK_STREAM);
-
-		set_wait(fd, TCP_WAIT_S * 1000);
-		ask(fd, 'c');
+	while (h.count < (uint64_t)o->conns && t - begin < o->seconds * 1e9 && hold_one(o)) {
 		hist_add(&h, now() - t);
+		t = now();
 	}
-	report(&h, now() - begin, 0);
+	report(&h, t - begin, 0);
 	fflush(stdout);
 	while (read(0, &c, 1) > 0)
 		;
@@ -527,8 +559,8 @@ static void hold(const struct opts *o)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: rig serve PORT | rr|crr|crrs|udprr|udp|hold [-n N] [-t SEC] "
-		"[-s SIZE] [-g] [-C NAME] ADDRESS PORT\n");
+	fprintf(stderr, "usage: rig serve PORT | rr|crr|crrs|udprr|udp|hold|cc [-n N] "
+		"[-t SEC] [-s SIZE] [-g] ADDRESS PORT\n");
 	exit(2);
 }
 
@@ -548,13 +580,12 @@ static void options(struct opts *o, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "n:t:s:gC:")) != -1) {
+	while ((c = getopt(argc, argv, "n:t:s:g")) != -1) {
 		switch (c) {
 		case 'n': o->conns = atoi(optarg); break;
 		case 't': o->seconds = atof(optarg); break;
 		case 's': o->size = atoi(optarg); break;
 		case 'g': o->gso = true; break;
-		case 'C': o->cc = optarg; break;
 		default: usage();
 		}
 	}
@@ -564,7 +595,7 @@ static void options(struct opts *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct opts o = { .conns = 1, .seconds = 1, .size = 1400, .cc = "cubic" };
+	struct opts o = { .conns = 1, .seconds = 1, .size = 1400 };
 	const char *what = argc > 1 ? argv[1] : "";
 	struct rlimit files;
 
@@ -577,7 +608,7 @@ int main(int argc, char **argv)
 	argc -= 1 + optind;
 
 	if (!strcmp(what, "serve") && argc == 1)
-		serve(atoi(argv[0]), o.cc);
+		serve(atoi(argv[0]));
 	if (argc != 2)
 		usage();
 	resolve(&o, argv[0], argv[1]);
@@ -591,6 +622,8 @@ int main(int argc, char **argv)
 		udp_rr(&o);
 	else if (!strcmp(what, "udp"))
 		udp(&o);
+	else if (!strcmp(what, "cc"))
+		cc(&o);
 	else if (!strcmp(what, "hold"))
 		hold(&o);
 	else

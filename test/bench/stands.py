@@ -12,17 +12,21 @@ way to connect a guest: the kernel alone, or a program. All of them offer the sa
     lo[4], lo[6]        the same over the host's loopback
     pid         of the program, or None
 
-Congestion control is set on every route, as well as by all clients and servers.
+Congestion control is set on every route of every side, loopback's among them, and not by
+clients: a socket that began with BBR goes on pacing whatever it is told to use then.
 """
 
 import json
 import os
+import select
 import socket
 import subprocess
 import time
 
 PORT = 10000            # of the host's servers; each stand has the next ten
+HOST_PORTS = "%d-%d" % (PORT, PORT + 2)
 LOCAL_PORTS = "30000 65535"     # of clients
+NO_TCP = ("broadcast", "anycast", "multicast", "unreachable")
 LO = {4: "127.0.0.1", 6: "::1"}
 
 
@@ -48,6 +52,11 @@ def call(*cmd, timeout=20):
     return p.stdout
 
 
+def quiet(cmd):
+    subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, timeout=20, check=False)
+
+
 def start(cmd, log=subprocess.DEVNULL, **more):
     return subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **more)
 
@@ -57,6 +66,14 @@ def stop(p):
         p.kill()
     if p:
         p.wait()
+
+
+def is_alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def cpu_ns(pid):
@@ -139,13 +156,17 @@ class World:
             for table in "local", "main":
                 routes = call(*prefix, "ip", v, "route", "show", "table", table)
                 for r in routes.splitlines():
-                    if r.startswith(("broadcast", "anycast", "multicast", "unreachable")):
-                        continue
-                    words = [w for w in r.split()
-                             if w not in ("linkdown", "pref", "medium")]
-                    subprocess.run([*prefix, "ip", v, "route", "replace", *words, "table",
-                                    table, "congctl", self.cc], stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, check=False)
+                    if "congctl" not in r and not r.startswith(NO_TCP):
+                        self.congestion(prefix, v, table, r.split())
+
+    def congestion(self, prefix, v, table, route):
+        """What fails here is found by the check of each way (Measure.probe)"""
+        words = [w for w in route if w not in ("linkdown", "pref", "medium")]
+        base = [*prefix, "ip", v, "route"]
+        if route[-4:-2] == ["metric", "0"]:     # of the kernel's own: not to be had again
+            words = words[:-2]
+            quiet([*base, "del", *words, "metric", "0", "table", table])
+        quiet([*base, "replace", *words, "table", table, "congctl", self.cc])
 
 
 class Stand:
@@ -167,7 +188,7 @@ class Stand:
         self.connect(mtu)
         self.world.settle(self.guest)
         self.server = start([*self.guest, self.world.tools["rig"], "serve",
-                             "-C", self.world.cc, str(self.port + 1)])
+                             str(self.port + 1)])
 
     def connect(self, mtu):
         raise NotImplementedError
@@ -231,7 +252,7 @@ class Loopback(Stand):
     def up(self, mtu):
         self.guest = self.world.host
         self.server = start([*self.guest, self.world.tools["rig"], "serve",
-                             "-C", self.world.cc, str(self.port + 1)])
+                             str(self.port + 1)])
 
 
 class Pasta(Stand):
@@ -239,7 +260,7 @@ class Pasta(Stand):
 
     def connect(self, mtu):
         self.run(["--quiet", "--config-net", "--mtu", str(mtu), *self.options,
-                  "-t", self.ports(), "-u", self.ports(), "-T", "none", "-U", "none",
+                  "-t", self.ports(), "-u", self.ports(), "-T", HOST_PORTS, "-U", HOST_PORTS,
                   *self.maps(), str(self.holder.pid)])
 
     def maps(self):
@@ -290,7 +311,8 @@ class Qemu(Frames):
             self.process = start([
                 *self.world.user, self.program, "-M", "none", "-nodefaults", "-nographic",
                 "-monitor", "none", "-serial", "none",
-                "-netdev", "user,id=user" + forward, "-netdev", "stream,id=link,server=on,addr.type=unix,addr.path=" + path,
+                "-netdev", "user,id=user" + forward,
+                "-netdev", "stream,id=link,server=on,addr.type=unix,addr.path=" + path,
                 "-netdev", "hubport,id=p0,hubid=0,netdev=user",
                 "-netdev", "hubport,id=p1,hubid=0,netdev=link"], log=log)
         self.out = {4: "10.0.2.2", 6: "fec0::2"}
@@ -314,7 +336,7 @@ class Slirp4netns(Stand):
                 "--api-socket", api, "--ready-fd", str(there), str(guest), "tap0"],
                 log=log, pass_fds=[there])
         os.close(there)
-        is_up = os.read(ready, 1)
+        is_up = select.select([ready], [], [], 10)[0] and os.read(ready, 1)
         os.close(ready)
         if not is_up:
             raise Failed("%s: %s" % (self.name, self.said()))

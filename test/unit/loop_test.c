@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -108,13 +109,20 @@ static void t_timeout_and_signal(struct loop *l)
 	CHECK(loop_turn(l, &w, &now, -1) == 0 && now >= before);
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
 /* Awake while events come, asleep soon after the last one */
 static void t_busy(struct loop *l)
 {
 	int a = eventfd(1, EFD_NONBLOCK), i;
+	uint64_t now, before = cpu_ns();
 	struct worker w = { 0 };
-	struct timespec t;
-	uint64_t now;
 
 	l->busy = 10000000;
 	CHECK(loop_add(l, a, EPOLLIN, (union tag){ .kind = EV_TCP }) == 0);
@@ -125,10 +133,47 @@ static void t_busy(struct loop *l)
 	for (i = 0; i < 4; i++)		/* looks, then sleeps for the rest of the time */
 		CHECK(loop_turn(l, &w, &now, 100) == 0);
 	CHECK(l->gap > l->busy);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	CHECK(t.tv_sec == 0 && t.tv_nsec < 100000000);
+	CHECK(cpu_ns() - before < 100000000);
 	close(a);
 	l->busy = 0;
+}
+
+/* One tick of the timer @fd */
+static void tick(struct loop *l, int fd)
+{
+	struct worker w = { 0 };
+	uint64_t n, now;
+
+	CHECK(loop_turn(l, &w, &now, 1000) == 1);
+	CHECK(read(fd, &n, sizeof(n)) == sizeof(n));
+}
+
+/* Events further apart than that are slept for, and awake again when they come sooner */
+static void t_busy_seldom(struct loop *l)
+{
+	struct itimerspec often = { .it_interval.tv_nsec = 4000000, .it_value.tv_nsec = 1 };
+	int a = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), i;
+	uint64_t before;
+
+	l->busy = 2000000;
+	l->gap = 0;
+	CHECK(timerfd_settime(a, 0, &often, NULL) == 0);
+	CHECK(loop_add(l, a, EPOLLIN, (union tag){ .kind = EV_TCP }) == 0);
+	for (i = 0; i < 20; i++)
+		tick(l, a);
+	CHECK(l->gap > l->busy);
+	before = cpu_ns();
+	for (i = 0; i < 20; i++)		/* 80 ms, of which 40 would be awake */
+		tick(l, a);
+	CHECK(cpu_ns() - before < 20000000);
+
+	often.it_interval.tv_nsec = 200000;
+	CHECK(timerfd_settime(a, 0, &often, NULL) == 0);
+	for (i = 0; i < 40 && l->gap > l->busy; i++)
+		tick(l, a);
+	CHECK(l->gap <= l->busy);
+	close(a);
+	l->busy = l->gap = 0;
 }
 
 static void t_failure(void)
@@ -151,6 +196,7 @@ int main(void)
 	t_no_handler();
 	t_timeout_and_signal(&l);
 	t_busy(&l);
+	t_busy_seldom(&l);
 	t_failure();
 	close(l.epfd);
 	return test_end("loop");
