@@ -71,7 +71,7 @@ static int bind_port(struct worker *w, const struct dgram *d)
 	enum ipver v = ver_of(f);
 	int rc;
 
-	if (!addr_is_loopback(&f->remote.addr)) {
+	if (!addr_is_loopback(&d->remote.addr)) {
 		rc = sock_bind_outbound(w->cf, f->fd, v, at.port);
 		return rc ? sock_bind_outbound(w->cf, f->fd, v, 0) : 0;
 	}
@@ -86,7 +86,7 @@ static int connect_peer(struct worker *w, struct dgram *d)
 	int rc = -EACCES;		/* what connect() says to broadcast */
 
 	if (!d->any_peer)
-		rc = sock_connect(f->fd, &f->remote,
+		rc = sock_connect(f->fd, &d->remote,
 				  w->cf->net[ver_of(f)].template_index);
 	if (!rc) {
 		sock_dgram_drain(f->fd);
@@ -163,7 +163,7 @@ static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 	d->f.from_guest = true;
 	d->f.guest = p->src;
 	d->f.seen = p->dst;
-	d->f.remote = remote;
+	d->remote = remote;
 	d->ttl = DGRAM_TTL;
 	d->train_max = UINT16_MAX;
 	d->any_peer = addr_is_multicast(&remote.addr) ||
@@ -223,7 +223,7 @@ void dgram_mark(struct dgram *d, const struct pkt *p)
 	bool may;
 
 	if (unlikely(p->ttl != d->ttl) && p->ttl) {
-		bool multicast = addr_is_multicast(&d->f.remote.addr);
+		bool multicast = addr_is_multicast(&d->remote.addr);
 
 		if (!sock_dgram_ttl(d->f.fd, v, multicast, p->ttl))
 			d->ttl = p->ttl;
@@ -248,7 +248,7 @@ static void tell_guest(struct worker *w, struct dgram *d, const struct sock_err 
 
 	if (addr_is_any(&se->from))
 		e.from = w->cf->net[v].our;
-	else if (addr_eq(&se->from, &f->remote.addr))
+	else if (addr_eq(&se->from, &d->remote.addr))
 		e.from = f->seen.addr;
 	else
 		e.from = fwd_show(w->cf, &w->guest, &se->from);
@@ -274,7 +274,7 @@ static void drain_errors(struct worker *w, struct dgram *d)
 	for (i = 0; i < TURN_ERRORS; i++) {
 		if (sock_dgram_error(d->f.fd, &se, buf, sizeof(buf)))
 			return;
-		if (!addr_is_multicast(&d->f.remote.addr))
+		if (!addr_is_multicast(&d->remote.addr))
 			tell_guest(w, d, &se, buf);
 	}
 	loop_mod(&w->loop, d->f.fd, EPOLLIN | EPOLLET,

@@ -17,6 +17,7 @@
 
 struct dgram {
 	struct flow f;
+	struct side remote;		/* the peer as the host sees it */
 	struct quote quote;		/* what the guest sent last */
 	uint8_t ttl, tos;		/* as last set on the socket */
 	bool readable;			/* there may be something to receive */

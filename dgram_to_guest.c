@@ -145,7 +145,7 @@ static bool who_sent(struct worker *w, const struct dgram *d, struct side *peer)
 		return !addr_is_any(&peer->addr) && from.port;
 	}
 	/* Ping sockets get any answer with their identifier */
-	return addr_eq(&from.addr, &d->f.remote.addr) &&
+	return addr_eq(&from.addr, &d->remote.addr) &&
 	       w->dgram->mm[0].msg_len >= DGRAM_HLEN;
 }
 

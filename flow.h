@@ -19,7 +19,7 @@
 struct worker;
 struct flow;
 
-enum { FLOW_SIZE = 320, FLOW_MAX = 131071 };
+enum { FLOW_SIZE = 256, FLOW_MAX = 131071 };
 
 enum flow_type {
 	FLOW_FREE, FLOW_TCP, FLOW_UDP, FLOW_ICMP, FLOW_TCP_SPLICE, FLOW_UDP_SPLICE,
@@ -41,7 +41,6 @@ struct flow {
 	int fd;				/* host's socket, or -1 */
 	struct side guest;		/* the guest's end */
 	struct side seen;		/* the other end as the guest sees it */
-	struct side remote;		/* the other end as the host sees it */
 	struct timer timer;
 };
 

@@ -194,7 +194,7 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 	}
 	t->f.fd = fd;
 	t->f.from_guest = true;
-	t->f.remote = remote;
+	t->connect_v6 = addr_ver(&remote.addr) == V6;
 	t->f.guest = p->src;
 	t->f.seen = p->dst;
 	init_send(w, t);
@@ -231,7 +231,6 @@ void tcp_open_from_sock(struct worker *w, int fd, const struct side *remote,
 		return;
 	}
 	t->f.fd = fd;
-	t->f.remote = *remote;
 	t->f.guest = guest;
 	t->f.seen = seen;
 	init_send(w, t);
@@ -267,7 +266,7 @@ static void release(struct worker *w, struct tcp *t, bool reset)
 		sock_linger0(t->f.fd);
 	else if (!t->finished)
 		tcp_consume(w, t, true);
-	if (!spare || !tcp_spare_put(w, t->f.fd, addr_ver(&t->f.remote.addr)))
+	if (!spare || !tcp_spare_put(w, t->f.fd, t->connect_v6 ? V6 : V4))
 		close(t->f.fd);
 	t->f.fd = -1;
 	chunk_drop_all(w->chunks, &t->parked);

@@ -72,6 +72,8 @@ struct tcp {
 	uint8_t lent : 6;		/* chunks promised beyond the socket's room */
 	uint16_t mss;			/* payload of one segment to the guest */
 	uint16_t parked;		/* chunk queue: data no socket has yet */
+	uint16_t rtt_start;		/* ms, truncated, never 0 */
+	uint16_t srtt, rttvar;		/* ms, srtt scaled by 8, rttvar by 4 */
 
 	/* Guest -> host */
 	uint32_t rcv_nxt;		/* next byte expected */
@@ -102,8 +104,6 @@ struct tcp {
 	uint32_t look_at;		/* the socket refused data */
 	uint32_t rto;
 	uint32_t rtt_seq;		/* timed segment, if @rtt_start */
-	uint16_t rtt_start;		/* ms, truncated, never 0 */
-	uint16_t srtt, rttvar;		/* ms, srtt scaled by 8, rttvar by 4 */
 };
 
 static_assert(sizeof(struct tcp) <= FLOW_SIZE, "struct tcp exceeds a flow's slot");

@@ -472,7 +472,7 @@ static int route(const struct worker *w, struct tcp_splice *t, const struct side
 	if (!to_ns && !addr_eq(&peer->addr, &usual))
 		t->from = peer->addr;
 	t->f.from_guest = !to_ns;
-	t->f.remote = t->f.seen = to_ns ? *peer : t->targets[0];
+	t->f.seen = to_ns ? *peer : t->targets[0];
 	t->f.guest = to_ns ? t->targets[0] : *peer;
 	return 0;
 }

@@ -44,7 +44,7 @@ _Static_assert(LINK_BATCH <= UINT8_MAX, "packet numbers in one byte");
 
 static unsigned timeout(const struct worker *w, const struct dgram *d)
 {
-	if (d->f.remote.port == DNS_PORT && d->got >= d->sent)
+	if (d->remote.port == DNS_PORT && d->got >= d->sent)
 		return TIMEOUT_ANSWERED;
 	if (d->got && (d->got > 1 || d->sent > 1))
 		return w->dgram->timeout_stream;
@@ -116,10 +116,10 @@ static struct msghdr address(struct worker *w, const struct dgram *d)
 	struct msghdr m = { 0 };
 
 	if (d->any_peer) {
-		unsigned scope = w->cf->net[addr_ver(&d->f.remote.addr)].template_index;
+		unsigned scope = w->cf->net[addr_ver(&d->remote.addr)].template_index;
 
 		m.msg_name = &w->dgram->name;
-		m.msg_namelen = sock_dgram_addr(&d->f.remote, scope, &w->dgram->name);
+		m.msg_namelen = sock_dgram_addr(&d->remote, scope, &w->dgram->name);
 	}
 	return m;
 }
@@ -287,7 +287,7 @@ struct flow *udp_peer_find(struct worker *w, const struct side *peer,
 
 	if (!peer_sides(w, peer, target, &seen, &guest, &d) || !d)
 		return NULL;
-	return side_eq(&d->f.remote, peer) ? &d->f : NULL;
+	return side_eq(&d->remote, peer) ? &d->f : NULL;
 }
 
 /* #syscalls close */
@@ -317,7 +317,7 @@ struct flow *udp_peer_open(struct worker *w, int fd, const struct side *peer,
 		return NULL;
 	d->f.guest = guest;
 	d->f.seen = seen;
-	d->f.remote = *peer;
+	d->remote = *peer;
 	dgram_tune(w, fd);
 	if (loop_add(&w->loop, fd, EPOLLIN | EPOLLET, flow_tag(w, &d->f, EV_UDP))) {
 		dgram_close(w, d);

@@ -159,7 +159,6 @@ struct flow *udp_splice_open(struct worker *w, int fd, const struct side *at,
 	u->source.addr = to_ns ? addr_any(addr_ver(&peer->addr)) : peer->addr;
 	f->guest = *at;
 	f->seen = *peer;
-	f->remote = *peer;
 	f->from_guest = !to_ns;
 	if (open_far(w, u)) {
 		release(w, u);
