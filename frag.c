@@ -51,6 +51,7 @@ struct entry {
 	uint64_t since;			/* ms */
 	uint32_t total;			/* bytes, once the last piece is there, or 0 */
 	uint32_t units;			/* that are there */
+	uint32_t pieces;		/* fragments that brought them */
 	size_t hdrlen;
 	uint64_t have[UNITS / 64];
 	struct iovec iov;
@@ -141,13 +142,23 @@ static bool parse(struct piece *p, struct span s)
 	       p->off + p->data.left + p->hdrlen - ETH_LEN <= 65535;
 }
 
-static struct entry *find(struct frags *t, const struct piece *p, uint64_t now)
+/* The datagram will not be whole: fragments lost */
+static uint32_t give_up(struct entry *e)
+{
+	uint32_t lost = e->used ? e->pieces : 0;
+
+	e->used = false;
+	return lost;
+}
+
+static struct entry *find(struct frags *t, const struct piece *p, uint64_t now,
+			  uint64_t *dropped)
 {
 	struct entry *old = NULL, *e;
 
 	for (e = t->e; e < t->e + ENTRIES; e++) {
 		if (e->used && now - e->since > TIMEOUT)
-			e->used = false;
+			*dropped += give_up(e);
 		if (e->used && e->id == p->id && e->proto == p->proto &&
 		    addr_eq(&e->src, &p->src) && addr_eq(&e->dst, &p->dst))
 			return e;
@@ -158,6 +169,7 @@ static struct entry *find(struct frags *t, const struct piece *p, uint64_t now)
 	}
 	if (!old)
 		return NULL;
+	*dropped += give_up(old);
 	memset(old, 0, offsetof(struct entry, buf));
 	old->used = true;
 	old->since = now;
@@ -219,18 +231,21 @@ static void finish(struct entry *e)
 	e->done = true;
 }
 
-bool frags_take(struct frags *t, const struct frame *f, uint64_t now, struct frame *whole)
+bool frags_take(struct frags *t, const struct frame *f, uint64_t now, struct frame *whole,
+		uint64_t *dropped)
 {
+	struct entry *e = NULL;
 	struct piece p;
-	struct entry *e;
 
-	if (!parse(&p, f->l2))
+	if (parse(&p, f->l2))
+		e = find(t, &p, now, dropped);
+	if (!e) {
+		++*dropped;
 		return false;
-	e = find(t, &p, now);
-	if (!e)
-		return false;
+	}
+	e->pieces++;
 	if (!add(e, &p)) {
-		e->used = false;
+		*dropped += give_up(e);
 		return false;
 	}
 	if (!e->total || !e->hdrlen || e->units != (e->total + UNIT - 1) / UNIT)

@@ -35,6 +35,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -408,18 +409,21 @@ void isolate_detach(const struct conf *cf, struct sandbox *sb)
 	pid_t pid;
 
 	if (cf->foreground) {
+		log_file_pid(getpid());
 		pid_write(cf, getpid());
 		return;
 	}
 
 	fflush(NULL);
-	if (pipe2(fds, O_CLOEXEC))
-		die_errno(errno, "can't create a pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		die_errno(errno, "can't create a pair of sockets");
 	pid = fork();
 	if (pid < 0)
 		die_errno(errno, "can't go to the background");
 	if (pid) {
 		close(fds[1]);
+		if (write(fds[0], &pid, sizeof(pid)) != sizeof(pid))
+			die_errno(errno, "can't go to the background");
 		parent_wait(cf, fds[0], pid);
 	}
 
@@ -428,6 +432,9 @@ void isolate_detach(const struct conf *cf, struct sandbox *sb)
 	if (cf->pid_fd >= 0)
 		close(cf->pid_fd);
 	setsid();
+	/* Its own name for itself is that of another PID namespace */
+	if (read(fds[1], &pid, sizeof(pid)) == sizeof(pid))
+		log_file_pid(pid);
 }
 
 /* The parent still has a standard error to say what went wrong last

@@ -410,6 +410,8 @@ static int apply_ports(struct apply *a, const struct fwd_rule *r, struct listen_
 
 		if (p->known && p->reach == reach && !p->failed)
 			continue;
+		if (p->reach != reach)
+			a->w->listen->changed_at = a->w->now;
 		p->reach = reach;
 		p->known = false;
 		rc = apply_port(a, r, p, r->first + i, bad);

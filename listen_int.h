@@ -90,6 +90,7 @@ struct listeners {
 	struct listen_table table[2];	/* by enum listen_dir */
 	struct timer timer;
 	uint64_t took, cost;		/* ns: the last look, and smoothed */
+	uint64_t changed_at;		/* ms: who is answered, last time */
 	uint64_t retry_at;		/* ms, for ports that could not be had */
 	int spare;			/* a descriptor for when there is none, or -1 */
 	int weak_max;			/* descriptors that "best effort" may take */

@@ -2,11 +2,12 @@
 /* listen_look.c - forwarded ports: seeing what listens where they lead to, and when
  *
  * DOC: the kernel tells nobody that a socket begins to listen. So this is looked at every
- * 80 to 200 ms, such that it takes 1/1500 of the time. First, whether the numbers of
- * sockets have changed, or have not for a second or, where the kernel has many
- * sockets to go through, up to ten; then, by a hash, whether what listens has; only then
- * is that asked for again, to be used. Where nothing but fixed UDP ports is forwarded,
- * nobody looks until somebody was refused there.
+ * 80 to 200 ms, such that it takes 1/1500 of the time; ten times as often at first and
+ * after a change, as services come in crowds, and clients right behind them. First,
+ * whether the numbers of sockets have changed, or have not for a second or, where the
+ * kernel has many sockets to go through, up to ten; then, by a hash, whether what listens
+ * has; only then is that asked for again, to be used. Where nothing but fixed UDP ports is
+ * forwarded, nobody looks until somebody was refused there.
  *
  * Called by passt.c and the timer wheel.
  */
@@ -24,6 +25,8 @@
 
 enum {
 	SCAN_MIN = 80, SCAN_MAX = 200,	/* ms between two looks */
+	SOON = 2000, SOON_MIN = 5,	/* ms after a change, and between two looks then */
+	SOON_TIMES = 10,
 	SCAN_SHARE = 1500,		/* one part of so many is spent looking ... */
 	FULL_SHARE = 20,		/* ... or of so many, while sockets come and go */
 	WAKE_NS = 60 * 1000,		/* a look costs that in addition */
@@ -232,6 +235,7 @@ bool listen_start(struct worker *w)
 	int dir, rc = 0;
 
 	l->started = true;
+	l->changed_at = w->now;
 	listen_spare(l);
 	for (dir = 0; dir < LISTEN_DIRS; dir++)
 		start_scan(w, &l->table[dir]);
@@ -252,17 +256,21 @@ struct timer *listen_timer(struct worker *w)
 	return &w->listen->timer;
 }
 
-/* When to look again, in ms, after a look that took l->took ns. The cost is smoothed, as
- * other processes can make a single look dear; one that was really dear is
- * followed by a longer rest.
+/* When to look again, in ms, after a look at @now that took l->took ns. The cost is
+ * smoothed, as other processes can make a single look dear; one that was really dear
+ * is followed by a longer rest.
  */
-static uint64_t interval(struct listeners *l, bool eager)
+static uint64_t interval(struct listeners *l, uint64_t now)
 {
 	uint64_t wait;
 
 	l->cost = l->cost ? l->cost - l->cost / 8 + l->took / 8 : l->took;
 	wait = (l->cost + WAKE_NS) * SCAN_SHARE / 1000000;
-	wait = eager ? EAGER : MIN(MAX(wait, SCAN_MIN), SCAN_MAX);
+	wait = MIN(MAX(wait, SCAN_MIN), SCAN_MAX);
+	if (now < l->eager_until)
+		wait = EAGER;
+	if (now - l->changed_at < SOON)
+		wait = MIN(wait, MAX(wait / SOON_TIMES, SOON_MIN));
 	return MAX(wait, MIN(l->cost * FULL_SHARE / 1000000, FULL));
 }
 
@@ -291,8 +299,7 @@ void listen_turn(struct worker *w)
 	if (l->waits)
 		timer_set(&w->wheel, &l->timer, w->now + PROBE);
 	else if (again)
-		timer_set(&w->wheel, &l->timer, w->now +
-			  interval(l, w->now < l->eager_until));
+		timer_set(&w->wheel, &l->timer, w->now + interval(l, w->now));
 }
 
 static uint8_t ready(const struct worker *w)

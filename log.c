@@ -39,6 +39,8 @@ enum {
 	MADE_MAX = 4,
 };
 
+#define PID_LATER	"starting)\n"	/* longer than any PID */
+
 static struct {
 	enum log_level max;
 	bool stamps, no_stderr;
@@ -376,18 +378,43 @@ void log_open_syslog(void)
 		out.syslog_fd = fd;
 }
 
-/* First line of the log file: program, version, executable and PID */
+/* First line of the log file: program, version, executable, and in parentheses the PID,
+ * for which log_file_pid() takes the room of PID_LATER
+ */
 static void file_head(void)
 {
-	char exe[1024], line[sizeof(exe) + 128];
+	char exe[1024], pid[24] = PID_LATER, line[sizeof(exe) + 128];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	int len;
 
 	exe[MAX(n, 0)] = '\0';
-	len = snprintf(line, sizeof(line), "%.32s %s: %s (%ld)\n", out.ident,
-		       VERSION, exe, (long)getpid());
+	if (!out.edit_fd)
+		snprintf(pid, sizeof(pid), "%ld)\n", (long)getpid());
+	len = snprintf(line, sizeof(line), "%.32s %s: %s (%s", out.ident, VERSION, exe,
+		       pid);
 	n = write(out.file_fd, line, MIN((size_t)len, sizeof(line) - 1));
 	out.head = out.used = (size_t)MAX(n, 0);
+}
+
+void log_file_pid(long pid)
+{
+	const size_t room = sizeof(PID_LATER) - 1;
+	char text[24];
+	off_t at = (off_t)(out.head - room), end;
+	int len;
+
+	if (!out.edit_fd || out.head < room)
+		return;
+	if (pread(out.edit_fd, text, room, at) != (ssize_t)room ||
+	    memcmp(text, PID_LATER, room))
+		return;
+	len = snprintf(text, sizeof(text), "%ld)\n", pid);
+	end = lseek(out.edit_fd, 0, SEEK_END);
+	if (len <= 0 || (size_t)len > room || end < (off_t)out.head ||
+	    pwrite(out.edit_fd, text, (size_t)len, at) != len)
+		return;
+	out.used = move_down((off_t)out.head, end, at + len);
+	out.head = (size_t)at + (size_t)len;
 }
 
 int log_open_file(const char *path, size_t size)

@@ -75,6 +75,11 @@ void log_open_syslog(void);
  */
 int log_open_file(const char *path, size_t size);
 
+/* The process that goes on is @pid: to the first line of the log file, which has none
+ * until then
+ */
+void log_file_pid(long pid);
+
 /* Stop (or resume) writing to standard error: the daemon has detached */
 void log_set_stderr(bool on);
 

@@ -21,7 +21,7 @@ enum drop {
 	DROP_HEADER,		/* a field that can't be */
 	DROP_ETHERTYPE,		/* neither ARP, IPv4 nor IPv6 */
 	DROP_PROTO,		/* no such protocol here */
-	DROP_FRAGMENT,		/* of a datagram that is not whole yet */
+	DROP_FRAGMENT,		/* of a datagram that will not be whole */
 	DROP_ADDR,		/* addresses that may not be on a wire */
 	DROP_OFFLOAD,		/* offload request that does not fit the frame */
 	DROP_CSUM,		/* wrong checksum */

@@ -205,14 +205,18 @@ static void input_all(struct worker *w, struct pkt *p, int n, int left)
 	input(w, more ? run : p, n + more);
 }
 
-/* A fragment may be what its datagram was waiting for */
+/* A fragment may be what its datagram was waiting for, or wait itself: no drop yet */
 static enum drop parse(struct worker *w, struct pkt *p, const struct frame *f)
 {
 	enum drop why = pkt_parse(p, f);
 	struct frame whole;
 
-	if (why == DROP_FRAGMENT && frags_take(w->frags, f, w->now, &whole))
+	if (why == DROP_FRAGMENT) {
+		if (!frags_take(w->frags, f, w->now, &whole, &w->stats.drop[why]))
+			return why;
 		why = pkt_parse(p, &whole);
+	}
+	w->stats.drop[why]++;			/* [DROP_NONE] counts the good */
 	return why;
 }
 
@@ -227,7 +231,6 @@ static int receive(struct worker *w, int max)
 	for (i = 0; i < n; i++) {
 		enum drop why = parse(w, &b->pkts[got], &b->frames[i]);
 
-		w->stats.drop[why]++;		/* [DROP_NONE] counts the good */
 		if (why == DROP_NONE)
 			learn(w, &b->pkts[got++]);
 		else if (why != DROP_FRAGMENT)

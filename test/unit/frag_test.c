@@ -13,6 +13,15 @@
 enum { ETH = 14, V4LEN = 20, V6LEN = 48 };
 
 static uint8_t payload[65536 + 64];
+static uint64_t dropped;		/* fragments, since the last counted() */
+
+static uint64_t counted(void)
+{
+	uint64_t n = dropped;
+
+	dropped = 0;
+	return n;
+}
 
 /* One fragment of payload[off, off + len) as it stands on the wire */
 static size_t cut4(uint8_t *b, uint16_t id, uint32_t off, uint32_t len, int more)
@@ -74,7 +83,7 @@ static bool give(struct frags *t, int v6, uint32_t id, uint32_t off, uint32_t le
 	f.iov.iov_base = buf;
 	f.iov.iov_len = v6 ? cut6(buf, id, off, len, more) : cut4(buf, id, off, len, more);
 	f.l2 = span_over(&f.iov, 1);
-	return frags_take(t, &f, now, whole);
+	return frags_take(t, &f, now, whole, &dropped);
 }
 
 static void check_whole(struct frame *f, int v6, uint32_t len)
@@ -128,6 +137,7 @@ static void t_random(struct frags *t, unsigned seed)
 			check_whole(&f, v6, total);
 		frags_done(t);
 	}
+	CHECK(!counted());
 }
 
 static void t_hostile(struct frags *t)
@@ -165,6 +175,33 @@ static void t_hostile(struct frags *t)
 	frags_done(t);
 }
 
+/* Held is not dropped; given up is, with all that was held */
+static void t_dropped(struct frags *t)
+{
+	uint64_t now = 1000000;
+	struct frame f;
+	int i;
+
+	give(t, 0, 5000, 0, 8, 1, now, &f);		/* older ones time out */
+	counted();
+	CHECK(!give(t, 0, 5000, 8, 8, 1, now, &f) && !counted());
+	CHECK(give(t, 0, 5000, 16, 8, 0, now, &f) && !counted());
+	frags_done(t);
+	give(t, 0, 5001, 0, 16, 1, now, &f);
+	CHECK(!counted());
+	give(t, 0, 5001, 8, 16, 1, now, &f);
+	CHECK(counted() == 2);
+	give(t, 0, 5002, 0, 9, 1, now, &f);
+	CHECK(counted() == 1);
+	give(t, 1, 5003, 0, 8, 1, now, &f);
+	give(t, 1, 5003, 8, 8, 1, now, &f);
+	give(t, 1, 5004, 0, 8, 1, now + 100000, &f);
+	CHECK(counted() == 2);
+	for (i = 0; i < 16; i++)
+		give(t, 1, 5100 + i, 0, 8, 1, now + 100001, &f);
+	CHECK(counted() == 1);
+}
+
 /* Every prefix of a fragment: no read beyond it */
 static void t_short(struct frags *t)
 {
@@ -181,7 +218,7 @@ static void t_short(struct frags *t)
 			struct frame f = { .l2 = span_over(&iov, 1) }, whole;
 
 			memcpy(copy, b, n);
-			CHECK(!frags_take(t, &f, 1, &whole));
+			CHECK(!frags_take(t, &f, 1, &whole, &dropped));
 			free(copy);
 		}
 	}
@@ -199,6 +236,7 @@ int main(void)
 		payload[i] = rand();
 	t_random(t, seed);
 	t_hostile(t);
+	t_dropped(t);
 	t_short(t);
 	return test_end("frag");
 }

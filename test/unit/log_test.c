@@ -173,6 +173,7 @@ static void file_few(void)
 	log_set_ident("pasta");
 	CHECK(!log_open_file(log_path, 100000));
 	log_open_syslog();
+	CHECK(read_file(log_path, text, sizeof(text)) > 0 && strstr(text, " (starting)\n"));
 	log_set_level(LOG_DBG);
 	log_set_stderr(false);
 	say_all();
@@ -211,6 +212,44 @@ static void t_file(void)
 	CHECK(log_open_file("/nonexistent/log", 1) < 0);
 }
 
+static char big[5000];
+
+/* As a daemon: what the first process said stays, whatever room the PID takes */
+static void file_daemon(void)
+{
+	log_set_stderr(false);
+	memset(big, 'x', sizeof(big) - 1);
+	log_open_file(log_path, 100000);
+	log_info("first");
+	log_err("%s", big);
+	log_info("last");
+	if (!fork()) {
+		log_file_pid(getpid());
+		log_file_pid(getpid());
+		log_info("daemon %ld", (long)getpid());
+		_exit(0);
+	}
+	wait(NULL);
+}
+
+static void t_daemon(void)
+{
+	const char *s = text;
+	long pid, said;
+
+	CHECK(!run(file_daemon));
+	CHECK(read_file(log_path, text, sizeof(text)) > 0);
+	s = strchr(s, '(');
+	CHECK(s && sscanf(s, "(%ld)\n", &pid) == 1);
+	s = strstr(text, ")\n0.");
+	CHECK(s && strstr(s, "info:    first\n"));
+	s = strstr(text, "x\n");
+	CHECK(s && strstr(s, "info:    last\n"));
+	s = strstr(text, "daemon ");
+	CHECK(s && sscanf(s, "daemon %ld", &said) == 1 && pid == said);
+	CHECK(s && !strcmp(strchr(s, '\n'), "\n"));
+}
+
 enum { LINES = 3000, LIMIT = 20000 };
 
 static void file_many(void)
@@ -219,6 +258,7 @@ static void file_many(void)
 
 	log_set_stderr(false);
 	log_open_file(log_path, LIMIT);
+	log_file_pid(getpid());
 	for (i = 0; i < LINES; i++)
 		log_info("line %d %.*s", i, i % 40, "........................................");
 }
@@ -258,6 +298,7 @@ int main(void)
 	t_long();
 	t_bucket();
 	t_file();
+	t_daemon();
 	t_cut();
 	return test_end("log");
 }
