@@ -43,9 +43,7 @@ enum { NEAR, FAR, ENDS };
 enum {
 	TURN_BYTES = 4 << 20,		/* budget of a flow in a turn, each way */
 	PIECE = 1 << 20,		/* most to move by one call */
-	LOWAT = 512 << 10,		/* bytes that bulk data is received by */
-	PAUSE = 8, REFUSED = 100,	/* ms */
-	BULK_MIN = 32, BULK_MAX = 4096,	/* MiB */
+	REFUSED = 100,			/* ms */
 };
 
 enum { EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | (int)EPOLLET };
@@ -59,10 +57,9 @@ struct end {
 	bool told;			/* ... and the other one was told */
 	bool failed;
 	bool refused;			/* said so, not the event: look again */
+	bool muted;			/* more to read is no event */
 	struct splice_pipe pipe;	/* if there are ... */
 	uint32_t held;			/* ... bytes in it, for the other one */
-	uint32_t bulk;			/* KiB without a pause ... */
-	uint64_t moved_at;		/* ... up to then, ms */
 };
 
 struct tcp_splice {
@@ -70,9 +67,7 @@ struct tcp_splice {
 	struct end end[ENDS];
 	bool connected;
 	uint8_t ntargets, tried;
-	uint8_t lowat;			/* end with a low-water mark, or ENDS */
-	uint16_t bulk_min;		/* MiB after which one gets it */
-	uint64_t lowat_at, look_at;	/* deadlines, ms, 0: none */
+	uint64_t look_at;		/* deadline, ms, 0: none */
 	struct side targets[SPLICE_TARGETS];
 	struct addr from;		/* source of the far socket, or unspecified */
 	bool to_ns;
@@ -262,51 +257,6 @@ static ssize_t copy(struct worker *w, struct end *e, struct end *to)
 	return sent;
 }
 
-static void arm(struct worker *w, struct tcp_splice *t)
-{
-	uint64_t at = t->lowat_at ? t->lowat_at : t->look_at;
-
-	if (t->look_at)
-		at = MIN(at, t->look_at);
-	if (at)
-		timer_set(&w->wheel, &t->f.timer, at);
-}
-
-/* Bulk data is worth a low-water mark: fewer wake-ups for larger pieces. Its end may lie
- * below the mark: the timer takes that away once there is a pause.
- */
-static void note_bulk(struct worker *w, struct tcp_splice *t, int from, size_t moved)
-{
-	struct end *e = &t->end[from];
-
-	if (w->now - e->moved_at > PAUSE)
-		e->bulk = 0;
-	e->moved_at = w->now;
-	e->bulk += moved >> 10;
-	if (t->lowat == ENDS && e->bulk >> 10 >= t->bulk_min && !e->hangup) {
-		sock_opt(e->fd, SOL_SOCKET, SO_RCVLOWAT, LOWAT);
-		t->lowat = from;
-	}
-	if (t->lowat == from) {
-		t->lowat_at = w->now + PAUSE;
-		arm(w, t);
-	}
-}
-
-/* The more often there are pauses, the less it pays */
-static void end_bulk(struct worker *w, struct tcp_splice *t)
-{
-	struct end *e = &t->end[t->lowat];
-
-	sock_opt(e->fd, SOL_SOCKET, SO_RCVLOWAT, 1);
-	e->readable = true;
-	e->bulk = 0;
-	t->lowat = ENDS;
-	t->lowat_at = 0;
-	t->bulk_min = MIN(2 * t->bulk_min, BULK_MAX);
-	flow_dirty(w, &t->f);
-}
-
 /* What is ready comes as an event now, what is not yet later for sure */
 static void look_again(struct worker *w, struct tcp_splice *t)
 {
@@ -314,8 +264,10 @@ static void look_again(struct worker *w, struct tcp_splice *t)
 
 	t->look_at = 0;
 	for (i = NEAR; i < ENDS; i++) {
-		if (t->end[i].refused)
-			loop_mod(&w->loop, t->end[i].fd, EVENTS, tag_of(w, t, i));
+		if (!t->end[i].refused)
+			continue;
+		t->end[i].muted = false;
+		loop_mod(&w->loop, t->end[i].fd, EVENTS, tag_of(w, t, i));
 		t->end[i].refused = false;
 	}
 }
@@ -324,11 +276,8 @@ void tcp_splice_flow_timer(struct worker *w, struct flow *f)
 {
 	struct tcp_splice *t = splice_of(f);
 
-	if (t->lowat_at && t->lowat_at <= w->now)
-		end_bulk(w, t);
 	if (t->look_at && t->look_at <= w->now)
 		look_again(w, t);
-	arm(w, t);
 }
 
 static void note_refused(struct worker *w, struct tcp_splice *t)
@@ -336,7 +285,19 @@ static void note_refused(struct worker *w, struct tcp_splice *t)
 	if (t->look_at || !(t->end[NEAR].refused || t->end[FAR].refused))
 		return;
 	t->look_at = w->now + REFUSED;
-	arm(w, t);
+	timer_set(&w->wheel, &t->f.timer, t->look_at);
+}
+
+/* While much waits for the other socket, that more comes need not wake us */
+static void mute(struct worker *w, struct tcp_splice *t, int from, size_t moved)
+{
+	struct end *e = &t->end[from];
+	bool on = e->readable && !t->end[!from].writable && moved >= PIECE / 2;
+
+	if (e->muted ? e->readable : !on)
+		return;
+	e->muted = on;
+	loop_mod(&w->loop, e->fd, on ? EVENTS & ~EPOLLIN : EVENTS, tag_of(w, t, from));
 }
 
 /* What one socket has, as far as the other one takes it, within the budget */
@@ -360,8 +321,7 @@ static void pump(struct worker *w, struct tcp_splice *t, int from)
 	}
 	if (!e->held)
 		drop_pipe(w, e);
-	if (moved)
-		note_bulk(w, t, from, moved);
+	mute(w, t, from, moved);
 }
 
 /* All that came before the end has been passed on: so is the end. If the other end
@@ -489,8 +449,6 @@ bool tcp_splice_open(struct worker *w, int fd, const struct side *peer,
 	f->fd = fd;
 	init_end(&t->end[NEAR], fd);
 	init_end(&t->end[FAR], -1);
-	t->lowat = ENDS;
-	t->bulk_min = BULK_MIN;
 	splice_tune(fd);
 	rc = route(w, t, peer, to, to_ns);
 	if (!rc)
