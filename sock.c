@@ -108,14 +108,17 @@ int sock_disconnect(int fd)
 }
 
 /* The FIN counts as one of the bytes */
-bool sock_finished(int fd, uint32_t read)
+bool sock_is_read(int fd, uint32_t read, bool *finished)
 {
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
+	uint32_t more;
 
-	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
-	       info.tcpi_state == TCP_STATE_CLOSE &&
-	       (uint32_t)info.tcpi_bytes_received - 1 == read;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return false;
+	more = (uint32_t)info.tcpi_bytes_received - read;
+	*finished = info.tcpi_state == TCP_STATE_CLOSE && more == 1;
+	return *finished || (info.tcpi_state != TCP_STATE_CLOSE && !more);
 }
 
 /* #syscalls getsockname */

@@ -55,10 +55,10 @@ int sock_bind(int fd, const struct side *s, unsigned scope);
  */
 int sock_disconnect(int fd);
 
-/* TCP: have both sides closed, acknowledged by each other, and were there no more bytes
- * from the peer than @read (modulo 2^32)?
+/* TCP: is there nothing to be read after @read bytes (modulo 2^32) from the peer? *@finished:
+ * nor will there be, both sides have closed, and acknowledged that to each other.
  */
-bool sock_finished(int fd, uint32_t read);
+bool sock_is_read(int fd, uint32_t read, bool *finished);
 
 /* Start to connect: 0 (done or in progress) or -errno */
 int sock_connect(int fd, const struct side *s, unsigned scope);

@@ -412,16 +412,21 @@ static int reserve_frames(struct worker *w, struct tcp *t, uint32_t room, size_t
 	return got;
 }
 
-/* Where the guest has closed first, what comes after the peer's last bytes is often nothing
- * but its FIN: one call finds that out, and spares that of consuming them
+/* Where the guest has closed first, what comes after the peer's few bytes is often nothing
+ * but its FIN; and as they are still in the socket, events that mean something else
+ * look like more of them. One call finds that out, and spares that of consuming them.
  */
-static bool finished(struct tcp *t)
+static bool nothing_more(struct worker *w, struct tcp *t)
 {
-	if (t->state != TS_CLOSE_WAIT || !(t->marks & TM_RDHUP) ||
-	    t->snd_nxt != t->snd_max || t->snd_nxt != t->peeked)
+	bool finished;
+
+	if (t->state != TS_CLOSE_WAIT || t->peek_off || t->snd_una != t->snd_max ||
+	    t->peeked != t->snd_max ||
+	    !sock_is_read(t->f.fd, t->snd_max - t->iss - 1, &finished))
 		return false;
-	t->finished = sock_finished(t->f.fd, t->snd_nxt - t->iss - 1);
-	return t->finished;
+	t->finished = finished;
+	nothing_read(w, t, finished ? 0 : -EAGAIN);
+	return true;
 }
 
 static void send_data(struct worker *w, struct tcp *t)
@@ -629,12 +634,8 @@ void tcp_output(struct worker *w, struct tcp *t)
 	tcp_consume(w, t, false);
 	if (t->marks & TM_RETRANSMIT)
 		fill_holes(w, t);
-	if (t->marks & TM_READABLE) {
-		if (finished(t))
-			nothing_read(w, t, 0);
-		else
-			send_data(w, t);
-	}
+	if (t->marks & TM_READABLE && !nothing_more(w, t))
+		send_data(w, t);
 	if (t->state == TS_CLOSED)
 		return;
 	if (t->marks & TM_FIN && t->snd_nxt == t->eof_seq) {
