@@ -283,7 +283,7 @@ class Measure:
                     s.down()
 
     def memory_of(self, s, path, flows, prefix):
-        """Idle is right after there was traffic: who looks for more has to stop"""
+        """Idle is after there was traffic: who looks for more has to stop"""
         rr = cases.Case(path, "rr", cases.MTU, 4)
         self.run(s, rr, 0.2)
         self.emit_idle(s, prefix + "idle, CPU")
@@ -322,7 +322,7 @@ class Measure:
     def emit_idle(self, *group):
         """Per cent of a processor that programs without traffic use"""
         *programs, case = group
-        time.sleep(0.2)
+        time.sleep(3)           # what is done for a while after a start or a change is over
         before = sum(stands.cpu_ns(s.pid) for s in programs)
         time.sleep(2)
         cpu = (sum(stands.cpu_ns(s.pid) for s in programs) - before) / 2e9
