@@ -103,7 +103,7 @@ static void accept_all(struct worker *w, const struct listen_at *at, union tag t
 			return;
 		if ((fd == -EMFILE || fd == -ENFILE) && turn_away(w, at))
 			continue;
-		if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
+		if (sock_no_means(fd)) {
 			loop_mod(&w->loop, at->fd, 0, tag);
 			listen_pause(w);
 			return;

@@ -15,11 +15,11 @@
 #ifndef SO_PEEK_OFF
 #define SO_PEEK_OFF	42
 #endif
-enum { TCP_STATE_CLOSE = 7 };	/* of tcpi_state: the kernel is done with it */
-
 #ifndef SO_MEMINFO
 #define SO_MEMINFO	55
 #endif
+
+enum { TCP_STATE_CLOSE = 7 };	/* of tcpi_state: the kernel is done with it */
 
 socklen_t sock_addr(const struct side *s, unsigned scope, union sockaddr_any *out)
 {

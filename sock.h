@@ -7,6 +7,7 @@
 #ifndef SOCK_H
 #define SOCK_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,18 @@ union sockaddr_any {
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
 };
+
+/* Does -errno @rc say that the kernel has no memory for this now? It says so in two ways. */
+static inline bool sock_no_memory(ssize_t rc)
+{
+	return rc == -ENOBUFS || rc == -ENOMEM;
+}
+
+/* ... or no descriptor? */
+static inline bool sock_no_means(ssize_t rc)
+{
+	return rc == -EMFILE || rc == -ENFILE || sock_no_memory(rc);
+}
 
 /* Fill @out from @s; @scope: interface index for IPv6 link-local addresses, else
  * ignored. Length for bind(2) and connect(2).
@@ -50,8 +63,8 @@ int sock_bind_outbound(const struct conf *cf, int fd, enum ipver ver,
 /* Bind to @s: 0 or -errno */
 int sock_bind(int fd, const struct side *s, unsigned scope);
 
-/* Make a TCP socket that was connected as good as new: 0 or -errno. A connection that is
- * not closed yet is reset.
+/* Make a socket that was connected, TCP or UDP, as good as new: 0 or -errno. A TCP
+ * connection that is not closed yet is reset.
  */
 int sock_disconnect(int fd);
 

@@ -132,18 +132,14 @@ void sock_listen_park(int fd)
 	sock_listen_share(fd, false);
 }
 
-/* Errors leave it as it is: peers are answered by nobody, or by us
- *
- * #syscalls connect
- */
+/* Errors leave it as it is: peers are answered by nobody, or by us */
 void sock_listen_refuse(int fd, bool on)
 {
-	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 	struct side self;
 
 	if (!on) {
 		sock_dgram_drain(fd);
-		(void)connect(fd, &none, sizeof(none));
+		sock_disconnect(fd);
 		return;
 	}
 	if (sock_local(fd, &self))

@@ -24,8 +24,9 @@ int tap_watch(struct worker *w);
  * for it to be writable. */
 void tap_flush(struct worker *w);
 
-/* Behind tap_flush(): where the guest has answered already what it was sent (a SYN, a FIN), take
- * that without being told by the loop. Was there anything? Flows may be dirty then.
+/* Behind tap_flush(): if w->link_asked says that the guest has answered already what it
+ * was sent, take that without being told by the loop. Was there anything? Flows may
+ * be dirty then.
  */
 bool tap_answers(struct worker *w);
 

@@ -177,7 +177,7 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 	fd = connect_to(w, &remote, &watched);
 	if (fd < 0)
 		flow_refused(w, FLOW_TCP, &p->src, &p->dst, fd);
-	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
+	if (sock_no_means(fd)) {
 		w->stats.drop[DROP_FLOWS]++;	/* the guest tries again */
 		return;
 	}
@@ -194,7 +194,6 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 	}
 	t->f.fd = fd;
 	t->f.from_guest = true;
-	t->connect_v6 = addr_ver(&remote.addr) == V6;
 	t->f.guest = p->src;
 	t->f.seen = p->dst;
 	init_send(w, t);
@@ -266,7 +265,7 @@ static void release(struct worker *w, struct tcp *t, bool reset)
 		sock_linger0(t->f.fd);
 	else if (!t->finished)
 		tcp_consume(w, t, true);
-	if (!spare || !tcp_spare_put(w, t->f.fd, t->connect_v6 ? V6 : V4))
+	if (!spare || !tcp_spare_put(w, t->f.fd, addr_ver(&t->f.seen.addr)))
 		close(t->f.fd);
 	t->f.fd = -1;
 	chunk_drop_all(w->chunks, &t->parked);

@@ -356,14 +356,14 @@ static ssize_t send_iov(struct tcp *t, const struct iovec *iov, int n, uint32_t 
 }
 
 /* All that the socket takes: false if it is broken. What it leaves goes when it is writable
- * again; the kernel says that it has no memory in more than one way.
+ * again.
  */
 static bool give(struct worker *w, struct tcp *t, const struct iovec *iov, int n,
 		 uint32_t len)
 {
 	ssize_t rc = send_iov(t, iov, n, len);
 
-	if (rc < 0 && rc != -ENOBUFS && rc != -ENOMEM) {
+	if (rc < 0 && !sock_no_memory(rc)) {
 		tcp_event(w, t, TE_SOCK_ERROR);
 		return false;
 	}

@@ -64,7 +64,6 @@ struct tcp {
 	bool recovering : 1;		/* fast recovery up to @recover */
 	bool overdue : 1;		/* the RTO has expired, the link is read first */
 	bool finished : 1;		/* the socket has nothing left to do, nor to read */
-	bool connect_v6 : 1;		/* family of a socket that connected */
 	uint8_t dupacks;
 	uint8_t unacked;		/* segments since our last ACK */
 	uint8_t unread;			/* acknowledgements not consumed yet, or CONSUME_EAGER */

@@ -184,7 +184,7 @@ static ssize_t move(int from, int to, size_t len)
 /* Is @err the end of a connection? Else its socket may go on when it has room. */
 static bool is_final(ssize_t err)
 {
-	return err < 0 && err != -EAGAIN && err != -ENOMEM && err != -ENOBUFS;
+	return err < 0 && err != -EAGAIN && !sock_no_memory(err);
 }
 
 /* From the pipe of @e to the other socket: is it empty? If not, then the kernel has
@@ -214,7 +214,7 @@ static void note_received(struct end *e, ssize_t n)
 	e->readable = false;
 	e->eof |= !n;
 	e->failed |= is_final(n);
-	e->refused |= n == -ENOMEM || n == -ENOBUFS;
+	e->refused |= sock_no_memory(n);
 }
 
 /* From a socket to its pipe, which is empty. With each piece of the queue, one byte
@@ -455,7 +455,7 @@ bool tcp_splice_open(struct worker *w, int fd, const struct side *peer,
 		rc = open_far(w, t);
 	if (!rc)
 		rc = watch(w, t, NEAR);
-	if (rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM) {
+	if (sock_no_means(rc)) {
 		t->end[NEAR].fd = -1;
 		release(w, t, true);
 		return false;
