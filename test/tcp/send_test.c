@@ -33,6 +33,15 @@ static void warm_up(void)
 	QUIET();
 }
 
+/* A connection with 1000 bytes in flight */
+static void begin_in_flight(void)
+{
+	connect_full();
+	warm_up();
+	sock_write(1000);
+	EXPECT(ACK, 1, 0, 1000);
+}
+
 static void ack(int32_t to)
 {
 	send_seg(ACK, 0, to, 0);
@@ -188,10 +197,7 @@ static void t_timeout(void)
 	const struct seg *s;
 	int i;
 
-	connect_full();
-	warm_up();
-	sock_write(1000);
-	EXPECT(ACK, 1, 0, 1000);
+	begin_in_flight();
 	for (i = 0; i < 4; i++, rto *= 2) {
 		s = wait_seg(2 * rto);
 		CHECK(s && s->seq == 1 && s->len == 1000 && about(waited(), rto));
@@ -222,10 +228,7 @@ static void t_timeout_in_vain(void)
 	uint64_t total = 0;
 	int n = 0;
 
-	connect_full();
-	warm_up();
-	sock_write(1000);
-	EXPECT(ACK, 1, 0, 1000);
+	begin_in_flight();
 	while ((s = wait_seg(200000)) && s->len == 1000) {
 		total += waited();
 		n++;
@@ -270,10 +273,7 @@ static void t_late_ourselves(void)
 {
 	int i;
 
-	connect_full();
-	warm_up();
-	sock_write(1000);
-	EXPECT(ACK, 1, 0, 1000);
+	begin_in_flight();
 	me.rx_max = 1;
 	me.turn_ms = 7;
 	me.w.now += 1000;
@@ -297,10 +297,7 @@ static void t_timeout_under_load(void)
 {
 	int i;
 
-	connect_full();
-	warm_up();
-	sock_write(1000);
-	EXPECT(ACK, 1, 0, 1000);
+	begin_in_flight();
 	me.rx_max = 1;
 	for (i = 0; i < 1000 && !me.w.stats.tcp_timeouts; i++) {
 		me.w.now++;
