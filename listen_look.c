@@ -267,10 +267,10 @@ static uint64_t interval(struct listeners *l, uint64_t now)
 	l->cost = l->cost ? l->cost - l->cost / 8 + l->took / 8 : l->took;
 	wait = (l->cost + WAKE_NS) * SCAN_SHARE / 1000000;
 	wait = MIN(MAX(wait, SCAN_MIN), SCAN_MAX);
-	if (now < l->eager_until)
-		wait = EAGER;
 	if (now - l->changed_at < SOON)
-		wait = MIN(wait, MAX(wait / SOON_TIMES, SOON_MIN));
+		wait = MAX(wait / SOON_TIMES, SOON_MIN);
+	if (now < l->eager_until)
+		wait = MIN(wait, EAGER);
 	return MAX(wait, MIN(l->cost * FULL_SHARE / 1000000, FULL));
 }
 
