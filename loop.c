@@ -8,6 +8,10 @@
  * the loop looks for the next event for a while before it sleeps, as long as events
  * come in such a while on average. A long silence counts as GAP_MAX times that: it ends
  * the looking for events at once, or nearly, and traffic brings it back soon.
+ *
+ * No sleep is shorter than the kernel's tick, as a rule: one that is has the processor's
+ * timer set, and reset when an event comes first, which in a virtual machine costs more
+ * than the event. So timers of a few milliseconds are some milliseconds late.
  * Called by passt.c (the turn) and by all owners of descriptors.
  *
  * #syscalls epoll_ctl epoll_wait epoll_pwait
@@ -24,6 +28,7 @@
 #define EVENTS_MAX	64
 
 enum {
+	SLEEP_MIN	= 5,		/* ms */
 	GAP_MAX		= 4,		/* a gap counts up to that many times @busy */
 	GAP_PART	= 8,		/* share of the last one in the average */
 };
@@ -79,6 +84,8 @@ int loop_turn(struct loop *l, struct worker *w, uint64_t *now, int timeout_ms)
 	struct epoll_event ev[EVENTS_MAX];
 	int i, n;
 
+	if (timeout_ms > 0)
+		timeout_ms = MAX(timeout_ms, SLEEP_MIN);
 	if (l->busy && timeout_ms)
 		n = wait_busy(l, ev, timeout_ms);
 	else
