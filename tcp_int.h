@@ -64,6 +64,8 @@ struct tcp {
 	bool recovering : 1;		/* fast recovery up to @recover */
 	bool overdue : 1;		/* the RTO has expired, the link is read first */
 	bool finished : 1;		/* the socket has nothing left to do, nor to read */
+	bool ack_soon : 1;		/* the guest waits for ACKs: don't delay them */
+	uint8_t asked : 2;		/* times data asked for one since ours, up to a few */
 	uint8_t dupacks;
 	uint8_t unacked;		/* segments since our last ACK */
 	uint8_t unread;			/* acknowledgements not consumed yet, or CONSUME_EAGER */

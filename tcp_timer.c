@@ -5,7 +5,9 @@
  * number of them in a row the guest is gone: this takes 5 minutes for data, 4 for
  * a SYN, and more where the round trip is long (RFC 1122, 4.2.3.5: 100 s, 3 minutes).
  * Persistence: the same, while the guest's window is closed (RFC 9293, 3.8.6.1).
- * Delayed ACK: soon after a small segment, unless data of the peer carries it.
+ * Delayed ACK: soon after a small segment, unless data of the peer carries it. Where none
+ * did, the guest may have more and wait for the ACK first (Nagle: RFC 9293, 3.7.4): from
+ * then on it has its ACK at once, until an answer comes after a single segment again.
  * Keep-alive: a guest that was silent for long is asked whether it still knows the
  * connection (RFC 9293, 3.8.4). While it answers, a flow may be idle for ever; a guest
  * that began anew answers with a reset, and one that does not answer is gone. Some
@@ -84,6 +86,9 @@ void tcp_timers_opened(struct worker *w, struct tcp *t)
 /* Data, SYN or FIN went to the guest: expect an ACK */
 void tcp_timers_sent(struct worker *w, struct tcp *t)
 {
+	if (t->asked == 1)
+		t->ack_soon = false;
+	t->asked = 0;
 	if (!t->rtt_start && !t->retries && t->snd_nxt == t->snd_max) {
 		t->rtt_start = w->now;
 		t->rtt_start = t->rtt_start ? t->rtt_start : UINT16_MAX;
@@ -128,10 +133,15 @@ void tcp_timers_received(struct worker *w, struct tcp *t)
 {
 	t->idle_at = after(w, KEEP_IDLE);
 	t->probes = 0;
-	if (t->rcv_nxt != t->rcv_acked && !t->ack_at) {
-		t->ack_at = after(w, ACK_DELAY);
-		arm(w, t);
+	if (t->rcv_nxt == t->rcv_acked || t->ack_at)
+		return;
+	t->asked += t->asked < 3;
+	if (t->ack_soon) {
+		t->marks |= TM_ACK_NOW;
+		return;
 	}
+	t->ack_at = after(w, ACK_DELAY);
+	arm(w, t);
 }
 
 /* Every segment carries our ACK */
@@ -252,6 +262,7 @@ void tcp_flow_timer(struct worker *w, struct flow *f)
 
 	if (due(w, t->ack_at)) {
 		t->ack_at = 0;
+		t->ack_soon = true;
 		t->marks |= TM_ACK_NOW;
 		flow_dirty(w, f);
 	}

@@ -57,22 +57,51 @@ static void t_delayed_ack(void)
 	connect_full();
 	data(0, 10);
 	QUIET();
-	s = wait_seg(100);
-	CHECK(s && s->ack == 10 && waited() && waited() < 10);
 	data(10, 10);
-	QUIET();
-	data(20, 10);
-	EXPECT(ACK, 0, 30, 0);
-	data(30, MSS);
-	EXPECT(ACK, 0, 30 + MSS, 0);
+	EXPECT(ACK, 0, 20, 0);
+	data(20, MSS);
+	EXPECT(ACK, 0, 20 + MSS, 0);
 	pass(100);
 	QUIET();
 	/* data of the host's peer carries it */
-	data(30 + MSS, 10);
+	data(20 + MSS, 10);
 	feed();
 	sock_write(5);
-	EXPECT(ACK, 0, 40 + MSS, 5);
+	EXPECT(ACK, 0, 30 + MSS, 5);
 	QUIET();
+	send_seg(ACK | PSH, 30 + MSS, 5, 10);
+	QUIET();
+	s = wait_seg(100);
+	CHECK(s && s->ack == 40 + MSS && waited() && waited() < 10);
+}
+
+/* Requests in two writes, of which the second one waits for our ACK: it waits for long
+ * only once, until a request in a single write is answered
+ */
+static void t_ack_soon(void)
+{
+	int32_t at = 0, reply = 0;
+	int i;
+
+	connect_full();
+	for (i = 0; i < 8; i++) {
+		send_seg(ACK | PSH, at, reply, 10);
+		if (i == 0 || i > 5)
+			QUIET();
+		else
+			EXPECT(ACK, reply, at + 10, 0);
+		if (i == 0)
+			CHECK(wait_seg(100) && waited() && waited() < 10);
+		at += 10;
+		if (i < 5) {
+			send_seg(ACK | PSH, at, reply, 10);
+			EXPECT(ACK, reply, at + 10, 0);
+			at += 10;
+		}
+		sock_write(5);
+		EXPECT(ACK, reply, at, 5);
+		reply += 5;
+	}
 }
 
 static void t_hole(void)
@@ -614,6 +643,7 @@ int main(void)
 {
 	RUN(t_in_order);
 	RUN(t_delayed_ack);
+	RUN(t_ack_soon);
 	RUN(t_hole);
 	RUN(t_hole_plain);
 	RUN(t_hole_timestamps);
