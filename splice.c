@@ -5,6 +5,8 @@
  * a pipe of a useful size some microseconds: both are made several at a time at the
  * end of a turn, when its work is done. A pool is empty, and costs nothing, until
  * it was first asked for. A pipe belongs to a flow only while there is something in it.
+ * Where we may have few descriptors, pools are smaller: with forwarded ports, which may take
+ * 7 of 8, enough is left for what is in use.
  *
  * Addresses. What was sent to the host's loopback ends at the guest's address: services on
  * the namespace's loopback are its own business. Where they are asked for, loopback is
@@ -20,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "conf.h"
@@ -28,9 +31,9 @@
 #include "worker.h"
 
 enum {
-	SOCKS = 64,			/* of one protocol and family ... */
-	SOCKS_LOW = SOCKS / 2,		/* ... filled up if there are less */
+	SOCKS = 64,			/* of one protocol and family */
 	PIPES = 16, PIPES_LOW = 4,
+	SOCKS_PART = 64, PIPES_PART = 128,	/* or that part of all descriptors */
 	PIPE_SIZE = 1 << 20,
 	PIPE_SIZE_MIN = 16 * 1024,
 	PAGE = 4096,
@@ -42,7 +45,7 @@ struct pool {
 	uint8_t proto;
 	enum ipver ver;
 	bool used;
-	int n;
+	int n, size;			/* filled up if half of it is gone */
 	int fds[SOCKS];
 };
 
@@ -50,18 +53,25 @@ struct splice {
 	struct pool pools[2][IPVERS];	/* [is it UDP?] */
 	uint64_t refill_at;		/* not before, ms */
 	bool pipes_used;
-	int npipes;
+	int npipes, pipes_max;
 	struct splice_pipe pipes[PIPES];
 };
 
 struct splice *splice_init(void)
 {
 	static struct splice sp;
+	struct rlimit lim = { 0 };
 	enum ipver v;
+	int size;
 
+	getrlimit(RLIMIT_NOFILE, &lim);
+	size = MAX(MIN(lim.rlim_cur / SOCKS_PART, (rlim_t)SOCKS), 1);
+	sp.pipes_max = MIN(lim.rlim_cur / PIPES_PART, (rlim_t)PIPES);
 	for (v = V4; v < IPVERS; v++) {
-		sp.pools[false][v] = (struct pool){ .proto = IPPROTO_TCP, .ver = v };
-		sp.pools[true][v] = (struct pool){ .proto = IPPROTO_UDP, .ver = v };
+		sp.pools[false][v] = (struct pool){ .proto = IPPROTO_TCP, .ver = v,
+						    .size = size };
+		sp.pools[true][v] = (struct pool){ .proto = IPPROTO_UDP, .ver = v,
+						   .size = size };
 	}
 	return &sp;
 }
@@ -95,7 +105,7 @@ static int open_socket(uint8_t proto, enum ipver ver)
 /* In the guest's namespace: 0, or -errno of a socket that can't be had */
 static int fill(struct pool *p)
 {
-	while (p->n < SOCKS) {
+	while (p->n < p->size) {
 		int fd = open_socket(p->proto, p->ver);
 
 		if (fd < 0)
@@ -107,7 +117,7 @@ static int fill(struct pool *p)
 
 static bool is_low(const struct pool *p)
 {
-	return p->used && p->n < SOCKS_LOW;
+	return p->used && p->n < (p->size + 1) / 2;
 }
 
 static int fill_low(void *ctx)
@@ -176,7 +186,7 @@ void splice_pipe_give(struct worker *w, struct splice_pipe *p)
 {
 	struct splice *sp = w->splice;
 
-	if (sp->npipes < PIPES) {
+	if (sp->npipes < sp->pipes_max) {
 		sp->pipes[sp->npipes++] = *p;
 	} else {
 		close(p->rd);
@@ -193,7 +203,7 @@ static bool any_low(const struct splice *sp)
 
 static void refill_pipes(struct worker *w, struct splice *sp)
 {
-	while (sp->pipes_used && sp->npipes < PIPES_LOW) {
+	while (sp->pipes_used && sp->npipes < MIN(PIPES_LOW, sp->pipes_max)) {
 		if (open_pipe(&sp->pipes[sp->npipes])) {
 			sp->refill_at = w->now + RETRY;
 			return;

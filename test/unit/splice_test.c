@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -119,7 +120,7 @@ static void t_sockets(void)
 		close(fd);
 		splice_refill(&w);
 	}
-	CHECK(visits > 0 && visits < 10);
+	CHECK(visits > 0 && visits < 40);
 	i = visits;
 	fd = splice_socket(&w, IPPROTO_TCP, V4, false);
 	CHECK(fd >= 0 && visits == i);
@@ -144,10 +145,46 @@ static void t_pipes(void)
 	splice_pipe_give(&w, &q);
 }
 
+/* Where we may have few descriptors, the pools leave half of them */
+static void t_few(void)
+{
+	enum { LIMIT = 120, SOME_PIPES = 20, FREE = LIMIT / 2 - 10 };
+	struct splice_pipe pipes[SOME_PIPES];
+	struct rlimit lim, few;
+	int i, fds[FREE];
+	enum ipver v;
+
+	getrlimit(RLIMIT_NOFILE, &lim);
+	few = (struct rlimit){ LIMIT, lim.rlim_max };
+	CHECK(!setrlimit(RLIMIT_NOFILE, &few));
+	w.splice = splice_init();
+	for (v = V4; v < IPVERS; v++) {
+		for (i = 0; i < 100; i++) {
+			int fd = splice_socket(&w, i % 2 ? IPPROTO_TCP : IPPROTO_UDP, v, true);
+
+			CHECK(fd >= 0);
+			close(fd);
+			w.now += 1000;
+			splice_refill(&w);
+		}
+	}
+	for (i = 0; i < SOME_PIPES; i++)
+		CHECK(!splice_pipe_take(&w, &pipes[i]));
+	for (i = 0; i < SOME_PIPES; i++)
+		splice_pipe_give(&w, &pipes[i]);
+	for (i = 0; i < FREE; i++)
+		CHECK((fds[i] = dup(0)) >= 0);
+	for (i = 0; i < FREE; i++)
+		close(fds[i]);
+	setrlimit(RLIMIT_NOFILE, &lim);
+}
+
 int main(void)
 {
-	w.splice = splice_init();
 	w.in_ns = in_ns;
+	t_few();
+	visits = 0;
+	w.splice = splice_init();
 	cf.net[V4].addr = addr("192.0.2.2");
 	cf.net[V6].addr = addr("2001:db8::2");
 	w.guest.seen[V4] = addr("192.0.2.3");
