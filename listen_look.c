@@ -175,7 +175,10 @@ static int look(struct worker *w, struct listen_table *t, bool must)
 	w->listen->took += now_ns() - begin;
 	if (!changed && !must)
 		return 0;
-	fill_map(w, t);
+	if (fill_map(w, t)) {		/* nothing is known: all stays, until the next look */
+		t->sum = t->counts = 0;
+		return 0;
+	}
 	return listen_apply(w, t, leaf && t->scanned);
 }
 
