@@ -121,7 +121,7 @@ static void stream_rx_done(struct link *l, int n)
 
 /* Send what was committed; true if nothing is left
  *
- * #syscalls:passt sendto send
+ * #syscalls:passt sendto send shutdown
  */
 static bool stream_tx_flush(struct link *l)
 {
@@ -134,6 +134,8 @@ static bool stream_tx_flush(struct link *l)
 			n = send(l->fd, s->tx + s->tx_from, left,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 		while (n < 0 && errno == EINTR);
+		if (n < 0 && errno == EPIPE)	/* it will never read again: end it */
+			shutdown(l->fd, SHUT_RDWR);
 		s->tx_from += MAX(n, 0);
 	}
 	s->blocked = s->tx_from != s->tx_to;

@@ -49,7 +49,10 @@
 #include "util.h"
 #include "worker.h"
 
-enum { TXQLEN = 10000 };		/* frames that the guest may have queued */
+enum {
+	TXQLEN = 10000,			/* frames that the guest may have queued */
+	CLIENT_AGAIN = 200,		/* ms, to the next try to take a client */
+};
 
 /* What start-up needs beside the worker, and the loop later for its end */
 struct start {
@@ -61,6 +64,7 @@ struct start {
 	struct worker *w;
 	struct timer ra;		/* next unsolicited router advertisement */
 	struct timer stats;		/* next line of --stats */
+	struct timer client_again;	/* there was no descriptor for a client */
 	struct stats_table table;
 	int signals;
 	int clients;			/* socket on which guests connect, or -1 */
@@ -271,10 +275,13 @@ static void on_client(struct worker *w, union tag tag, uint32_t events)
 	struct start *s = start_of(w);
 	int fd = client_accept(s->clients, guest_connected(s));
 
-	(void)tag;
 	(void)events;
-	if (fd >= 0 && !link_stream_attach(w->link, fd))
+	if (sock_no_means(fd)) {
+		loop_mod(&w->loop, s->clients, 0, tag);
+		timer_set(&w->wheel, &s->client_again, w->now + CLIENT_AGAIN);
+	} else if (fd >= 0 && !link_stream_attach(w->link, fd)) {
 		guest_joined(s);
+	}
 }
 
 /* Ports on the host, while we may have privileges that they need, and then the guest's
@@ -393,6 +400,10 @@ static void on_timer(void *ctx, struct timer *t)
 	if (t == &s->stats) {
 		stats_print(w, &s->table);
 		next_stats(s);
+		return;
+	}
+	if (t == &s->client_again) {
+		loop_mod(&w->loop, s->clients, EPOLLIN, (union tag){ .kind = EV_CLIENT });
 		return;
 	}
 	if (t == tcp_spare_timer(w)) {

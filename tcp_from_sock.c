@@ -434,6 +434,7 @@ static void send_data(struct worker *w, struct tcp *t)
 	struct slot *s = w->scratch->slots;
 	uint32_t room = guest_room(t);
 	int n, used, sent;
+	bool more = true;
 	ssize_t got;
 	size_t per;
 
@@ -452,11 +453,10 @@ static void send_data(struct worker *w, struct tcp *t)
 		return;
 	}
 	if (got < (ssize_t)room && !t->urgent) {
+		more = false;
 		t->marks &= ~TM_READABLE;
 		if (t->marks & TM_RDHUP && !(t->marks & TM_FIN))
 			tcp_event(w, t, TE_SOCK_EOF);
-	} else {
-		flow_dirty(w, &t->f);
 	}
 	used = put_frames(w, t, t->snd_nxt, got, per);
 	sent = w->link->ops->tx_commit(w->link, s, used, n);
@@ -469,8 +469,11 @@ static void send_data(struct worker *w, struct tcp *t)
 	if (t->snd_una == t->iss + 1)	/* the first ones are acknowledged at once */
 		w->link_asked = true;
 	advance(w, t, sent_bytes(t, s, sent));
-	if (sent > 0)
-		told(t, false);
+	if (!sent)			/* a timer comes back to it */
+		return;
+	told(t, false);
+	if (more)
+		flow_dirty(w, &t->f);
 }
 
 /* The guest misses what it acknowledges up to; what lies behind may just be late */

@@ -455,6 +455,7 @@ static void t_inbound_syn_due(void)
 /* The device of the guest is down for a while */
 static void t_link_down(void)
 {
+	int32_t n, at = 700;
 	const struct seg *s;
 
 	me.link_down = true;
@@ -476,12 +477,28 @@ static void t_link_down(void)
 	send_seg(ACK, 0, 700, 0);
 	QUIET();
 
+	/* More than is tried at once: not again and again */
+	me.link_down = true;
+	n = sock_write(1 << 20);
+	QUIET();
+	me.link_down = false;
+	s = wait_seg(4000);
+	while (at < 700 + n && CHECK(s)) {
+		for (; s; s = get_seg()) {
+			CHECK(s->seq == at);
+			at += s->len;
+		}
+		send_seg(ACK, 0, at, 0);
+		pump();
+		s = get_seg();
+	}
+
 	me.link_down = true;
 	sock_fin();
 	QUIET();
 	me.link_down = false;
 	s = wait_seg(4000);
-	CHECK(s && s->flags == (FIN | ACK) && s->seq == 700);
+	CHECK(s && s->flags == (FIN | ACK) && s->seq == at);
 }
 
 int main(void)

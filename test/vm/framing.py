@@ -3,7 +3,7 @@
 #
 # Each frame is preceded by its length, four bytes in network byte order (QEMU,
 # "-netdev stream"). One line for each test, as test/lib says.
-import os, re, signal, socket, struct, subprocess, sys, time
+import os, re, resource, signal, socket, struct, subprocess, sys, time
 
 passt, where = sys.argv[1:3]
 path = where + '/framing.socket'
@@ -228,6 +228,45 @@ def second():
                 f'discarding connection from PID {os.getpid()}\n' in text)
     wait(logged)
 
+def ticks():
+    with open(f'/proc/{server.pid}/stat') as f:
+        return sum(int(n) for n in f.read().rsplit(')', 1)[1].split()[11:13])
+
+def no_descriptor():
+    """A client that can't even be taken is sent away later, and costs nothing until then"""
+    p = reconnect()
+    p.asks()
+    limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (4, limits[1]))
+    try:
+        q = Peer()
+        before = ticks()
+        time.sleep(1)
+        used = ticks() - before
+        p.asks()
+    finally:
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+    assert used <= 10, f'{used} of 100 ticks'
+    assert q.frame() is None
+    q.close()
+    p.asks()
+    p.close()
+
+def will_not_read():
+    """A guest that has closed its ears can't be served: its connection ends"""
+    p = reconnect()
+    p.s.shutdown(socket.SHUT_RD)
+    def ended():
+        try:
+            p.send(framed(arp(ROUTER)))
+        except BrokenPipeError:
+            return True
+    wait(ended)
+    p.close()
+    p = reconnect()
+    p.asks()
+    p.close()
+
 def never_reads():
     u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     u.bind((HOST, 0))
@@ -390,7 +429,9 @@ for n in (0, 13, 65536, 0xffffffff):
 for n in (1, 4, 5, 45):
     attempt(f'peer vanishes after {n} bytes', vanish, n)
 attempt('second client', second)
+attempt('second client, no descriptor for it', no_descriptor)
 attempt('peer that never reads', never_reads)
+attempt('peer that will not read', will_not_read)
 attempt('flow of a guest that comes back', kept)
 attempt('probes on connection', found)
 attempt('address of its own choice', other_address)
