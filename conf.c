@@ -414,6 +414,8 @@ void conf_parse(struct conf *cf, int argc, char **argv)
 		die("Unexpected argument '%s': there is nothing but options",
 		    argv[rest]);
 
+	/* Standard error is the command's */
+	log_limit_stderr(cf->command && !cf->debug ? LOG_WARN : LOG_TRC);
 	get_ephemeral(&p);
 	read_options(&p, argc, argv, true);
 	add_default_ports(&p);
@@ -436,11 +438,11 @@ static int open_file(const char *what, const char *path, int (*fn)(const char *p
 
 	if (!path[0])
 		return -1;
+	if (created)
+		die_unlink(path);
 	fd = fn(path);
 	if (fd < 0)
 		die_errno(fd, "Can't open %s file %s", what, path);
-	if (created)
-		die_unlink(path);
 	return fd;
 }
 

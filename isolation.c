@@ -140,6 +140,9 @@ void isolate_initial(struct conf *cf)
 	close_stray(cf->fd);
 	streams_open();
 
+	/* Is it the real one? */
+	if (!geteuid() && access("/proc/self", F_OK))
+		die_errno(errno, "root needs /proc to start");
 	rc = caps_limit(keep);
 	if (rc)
 		log_warn("can't drop capabilities: %s, " NOT_FATAL,
@@ -147,19 +150,22 @@ void isolate_initial(struct conf *cf)
 }
 
 /* Change user and group for good. With @keep_caps the capabilities survive, to be
- * lost on entering a user namespace.
+ * lost on entering a user namespace. Who is that user already needs no privilege.
  */
 static void become(uid_t uid, gid_t gid, bool keep_caps)
 {
+	bool same = geteuid() == uid && getegid() == gid;
+	int err;
+
 	if (keep_caps)
 		prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
-	if (setgroups(0, NULL))
-		log_warn("can't give up supplementary groups: %s",
-			 strerror(errno));
+	err = setgroups(0, NULL) ? errno : 0;
 	if (setresgid(gid, gid, gid))
 		die_errno(errno, "can't change to group ID %u", gid);
 	if (setresuid(uid, uid, uid))
 		die_errno(errno, "can't change to user ID %u", uid);
+	if (err && !same)
+		log_warn("can't give up supplementary groups: %s", strerror(err));
 
 	/* Else /proc/self belongs to root and the ID maps can't be written */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -376,20 +382,67 @@ static _Noreturn void filter_failed(int err)
 	die_errno(err, "can't install the system call filter");
 }
 
-static void pid_write(const struct conf *cf, pid_t pid)
+/* The PID file may be a pipe or the like: 0 or -errno */
+static int pid_write(const struct conf *cf, pid_t pid)
 {
+	int rc = 0;
+
 	if (cf->pid_fd < 0)
-		return;
-	if (ftruncate(cf->pid_fd, 0) || dprintf(cf->pid_fd, "%d\n", pid) < 0)
-		die_errno(errno, "can't write PID file %s", cf->pid_file);
+		return 0;
+	if (ftruncate(cf->pid_fd, 0) && errno != EINVAL)
+		rc = -errno;
+	if (!rc && dprintf(cf->pid_fd, "%d\n", pid) < 0)
+		rc = -errno;
 	close(cf->pid_fd);
+	return rc;
+}
+
+static _Noreturn void pid_failed(const struct conf *cf, int err)
+{
+	die_errno(err, "can't write PID file %s", cf->pid_file);
+}
+
+/* Signals that would end this process wait; those that it ignores don't count */
+static void signals_hold(sigset_t *held, sigset_t *old)
+{
+	static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	struct sigaction sa;
+	size_t i;
+
+	sigemptyset(held);
+	for (i = 0; i < NELEM(ending); i++)
+		if (!sigaction(ending[i], NULL, &sa) && sa.sa_handler != SIG_IGN)
+			sigaddset(held, ending[i]);
+	sigprocmask(SIG_BLOCK, held, old);
+}
+
+/* From now on, the loop reads some of them */
+static void signals_release(sigset_t *old)
+{
+	sigaddset(old, SIGTERM);
+	sigaddset(old, SIGQUIT);
+	sigprocmask(SIG_SETMASK, old, NULL);
+}
+
+/* Has one come meanwhile? It ends this process now, and the daemon @pid is not to stay. */
+static void parent_ended(const sigset_t *held, pid_t pid)
+{
+	sigset_t come;
+
+	sigpending(&come);
+	if (sigandset(&come, &come, held) || sigisemptyset(&come))
+		return;
+	kill(pid, SIGKILL);
+	sigprocmask(SIG_UNBLOCK, held, NULL);
 }
 
 /* Wait for isolate_postfork() of the daemon, or for its end */
-static _Noreturn void parent_wait(const struct conf *cf, int fd, pid_t pid)
+static _Noreturn void parent_wait(const struct conf *cf, int fd, pid_t pid,
+				  const sigset_t *held)
 {
 	unsigned char err;
 	ssize_t n;
+	int rc;
 
 	do
 		n = read(fd, &err, sizeof(err));
@@ -399,18 +452,28 @@ static _Noreturn void parent_wait(const struct conf *cf, int fd, pid_t pid)
 		_exit(1);
 	if (err)
 		filter_failed(err);
-	pid_write(cf, pid);
+	parent_ended(held, pid);
+	rc = pid_write(cf, pid);
+	if (rc) {
+		kill(pid, SIGKILL);
+		pid_failed(cf, rc);
+	}
 	_exit(0);
 }
 
 void isolate_detach(const struct conf *cf, struct sandbox *sb)
 {
-	int fds[2];
+	sigset_t held, old;
+	int fds[2], rc;
 	pid_t pid;
 
+	signals_hold(&held, &old);
 	if (cf->foreground) {
 		log_file_pid(getpid());
-		pid_write(cf, getpid());
+		rc = pid_write(cf, getpid());
+		if (rc)
+			pid_failed(cf, rc);
+		signals_release(&old);
 		return;
 	}
 
@@ -424,9 +487,10 @@ void isolate_detach(const struct conf *cf, struct sandbox *sb)
 		close(fds[1]);
 		if (write(fds[0], &pid, sizeof(pid)) != sizeof(pid))
 			die_errno(errno, "can't go to the background");
-		parent_wait(cf, fds[0], pid);
+		parent_wait(cf, fds[0], pid, &held);
 	}
 
+	signals_release(&old);
 	close(fds[0]);
 	sb->ready_fd = fds[1];
 	if (cf->pid_fd >= 0)
@@ -446,7 +510,7 @@ static void parent_release(struct sandbox *sb, int err)
 	unsigned char c = (unsigned char)-err;
 
 	if (write(sb->ready_fd, &c, sizeof(c)) != sizeof(c))
-		log_err("the process that started us is gone");
+		die("the process that started us is gone");
 	close(sb->ready_fd);
 	sb->ready_fd = -1;
 }

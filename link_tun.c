@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* link_tun.c - guest link over a tap device with virtio-net headers
+/* link_tun.c - guest link over a tap device, at best with virtio-net headers
  *
  * Each read(2) and write(2) moves one frame, but with TSO and USO one frame is up to
  * 64 KiB whatever the MTU, and no checksum is computed on either side. Frames are
@@ -41,6 +41,7 @@ enum {
 
 struct link_tun {
 	struct link l;
+	size_t vnet;			/* length of the header before a frame, or 0 */
 	int hint, full;			/* frames worth asking for, times there were ... */
 	int wait;			/* ... until more are worth a try */
 	size_t stride, hdrlen;		/* of the open reservation */
@@ -157,19 +158,20 @@ static int tun_rx(struct link *l, struct frame *f, int max)
 	int n = 0;
 
 	while (n < MIN(max, t->hint) && off < RX_BYTES) {
-		struct virtio_net_hdr_mrg_rxbuf h;
+		struct virtio_net_hdr_mrg_rxbuf h = { 0 };
 		ssize_t len = read(l->fd, t->rx + off, FRAME_MAX - ALIGN);
 
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0 && errno != EAGAIN && !n)
 			return -errno;
-		if (len < VNET_LEN)
+		if (len < (ssize_t)MAX(t->vnet, 1u))
 			break;
-		memcpy(&h, t->rx + off, sizeof(h));
+		if (t->vnet)
+			memcpy(&h, t->rx + off, sizeof(h));
 		parse_vnet(&h, &f[n].off);
-		f[n].iov.iov_base = t->rx + off + VNET_LEN;
-		f[n].iov.iov_len = len - VNET_LEN;
+		f[n].iov.iov_base = t->rx + off + t->vnet;
+		f[n].iov.iov_len = len - t->vnet;
 		f[n].l2 = span_over(&f[n].iov, 1);
 		n++;
 		off += (len + ALIGN - 1) / ALIGN * ALIGN;
@@ -246,8 +248,8 @@ static int tun_tx_commit(struct link *l, struct slot *s, int used, int reserved)
 
 		put_vnet(&s[i], frame);
 		do
-			rc = write(l->fd, frame - VNET_LEN,
-				   VNET_LEN + t->hdrlen + s[i].len);
+			rc = write(l->fd, frame - t->vnet,
+				   t->vnet + t->hdrlen + s[i].len);
 		while (rc < 0 && errno == EINTR);
 		if (rc < 0 && errno == EBADFD)
 			return -EBADFD;
@@ -266,20 +268,29 @@ static const struct link_ops tun_ops = {
 	.tx_commit = tun_tx_commit,
 };
 
-int link_tun_init(int fd, struct link **out)
+/* One that somebody else opened may come without header, and so without offloads */
+static int set_header(struct link_tun *t, int fd)
 {
-	static struct link_tun tun;
-	int rc, len = VNET_LEN;
+	int len = VNET_LEN;
 	struct ifreq ifr;
 
 	if (ioctl(fd, TUNGETIFF, &ifr))
 		return -errno;
-	if ((ifr.ifr_flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) !=
-	    (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+	if ((ifr.ifr_flags & (IFF_TAP | IFF_NO_PI)) != (IFF_TAP | IFF_NO_PI))
 		return -EMEDIUMTYPE;
+	if (!(ifr.ifr_flags & IFF_VNET_HDR))
+		return 0;
 	if (ioctl(fd, TUNSETVNETHDRSZ, &len))
 		return -errno;
-	rc = set_offloads(fd, &tun.l.caps);
+	t->vnet = VNET_LEN;
+	return set_offloads(fd, &t->l.caps);
+}
+
+int link_tun_init(int fd, struct link **out)
+{
+	static struct link_tun tun;
+	int rc = set_header(&tun, fd);
+
 	if (rc < 0)
 		return rc;
 	rc = fcntl(fd, F_GETFL);

@@ -15,7 +15,7 @@ struct link;
 int link_tun_open(const char *name);
 
 /* Wrap @fd of link_tun_open(), or of somebody else's TUNSETIFF with IFF_TAP | IFF_NO_PI,
- * whose header and offloads are asked for and set here. 0 and *@out (static storage,
+ * and at best IFF_VNET_HDR, whose size and offloads are set here. 0 and *@out (static storage,
  * there is one such link), or -errno.
  */
 int link_tun_init(int fd, struct link **out);

@@ -42,7 +42,7 @@ enum {
 #define PID_LATER	"starting)\n"	/* longer than any PID */
 
 static struct {
-	enum log_level max;
+	enum log_level max, stderr_max;
 	bool stamps, no_stderr;
 	const char *ident;
 	uint64_t start;			/* ns */
@@ -52,7 +52,7 @@ static struct {
 	size_t size;			/* limit, bytes */
 	size_t used;			/* bytes in the file */
 	size_t head;			/* length of its first line */
-} out = { .max = LOG_NOTE, .ident = "passt" };
+} out = { .max = LOG_NOTE, .stderr_max = LOG_TRC, .ident = "passt" };
 
 /* Files for die() to remove, or "" */
 static char made[MADE_MAX][PATH_MAX];
@@ -170,7 +170,7 @@ static void emit(enum log_level level, char *msg, size_t len)
 	};
 	char prefix[16];
 
-	if (!out.no_stderr) {
+	if (!out.no_stderr && level <= out.stderr_max) {
 		bool skip = !out.stamps;
 
 		if (writev(STDERR_FILENO, iov + 2 * skip, 4 - 2 * skip) < 0)
@@ -246,13 +246,18 @@ void log_trace(const char *fmt, ...)
 	va_end(ap);
 }
 
-void die_said(void)
+void die_undo(void)
 {
 	int i;
 
 	for (i = 0; i < MADE_MAX; i++)
 		if (made[i][0])
 			unlink(made[i]);
+}
+
+void die_said(void)
+{
+	die_undo();
 	exit(1);
 }
 
@@ -379,9 +384,9 @@ void log_open_syslog(void)
 }
 
 /* First line of the log file: program, version, executable, and in parentheses the PID,
- * for which log_file_pid() takes the room of PID_LATER
+ * for which log_file_pid() takes the room of PID_LATER. 0 or -errno.
  */
-static void file_head(void)
+static int file_head(void)
 {
 	char exe[1024], pid[24] = PID_LATER, line[sizeof(exe) + 128];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -393,7 +398,10 @@ static void file_head(void)
 	len = snprintf(line, sizeof(line), "%.32s %s: %s (%s", out.ident, VERSION, exe,
 		       pid);
 	n = write(out.file_fd, line, MIN((size_t)len, sizeof(line) - 1));
-	out.head = out.used = (size_t)MAX(n, 0);
+	if (n < 0)
+		return -errno;
+	out.head = out.used = (size_t)n;
+	return 0;
 }
 
 void log_file_pid(long pid)
@@ -434,11 +442,15 @@ int log_open_file(const char *path, size_t size)
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		out.edit_fd = MAX(fd, 0);
 	}
-	file_head();
-	return 0;
+	return file_head();
 }
 
 void log_set_stderr(bool on)
 {
 	out.no_stderr = !on;
+}
+
+void log_limit_stderr(enum log_level level)
+{
+	out.stderr_max = level;
 }

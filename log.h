@@ -47,6 +47,9 @@ void die_unlink(const char *path);
 /* Start-up is over: die() removes nothing any more */
 void die_keep(void);
 
+/* Remove what die() would: for a signal that ends start-up */
+void die_undo(void);
+
 /* Would a message of this level be written? Guards costly arguments. */
 bool log_on(enum log_level level);
 
@@ -71,7 +74,7 @@ void log_set_ident(const char *ident);
 void log_open_syslog(void);
 
 /* Log to the file @path instead of syslog, cut its oldest part when it grows
- * beyond @size bytes: 0 or -errno
+ * beyond @size bytes: 0, or -errno if it can't be opened or written
  */
 int log_open_file(const char *path, size_t size);
 
@@ -82,5 +85,8 @@ void log_file_pid(long pid);
 
 /* Stop (or resume) writing to standard error: the daemon has detached */
 void log_set_stderr(bool on);
+
+/* Highest level that goes to standard error, of those that are written at all */
+void log_limit_stderr(enum log_level level);
 
 #endif

@@ -164,7 +164,7 @@ static void open_stream(struct start *s)
 	else
 		s->clients = client_listen(s->cf);
 	if (rc < 0)
-		die_errno(rc, "Can't use descriptor %d", s->cf->fd);
+		die_errno(rc, "Can't use the descriptor given by --fd");
 	rc = isolate_user(s->cf, ISOLATE_NEW);
 	if (rc < 0)
 		log_warn("No user namespace: %s, going on without", strerror(-rc));
@@ -316,17 +316,73 @@ static int in_ns(struct worker *w, int (*fn)(void *ctx), void *ctx)
 	return pasta_in_ns(&start_of(w)->pasta, fn, ctx);
 }
 
+/* Signals that end start-up, and leave nothing behind: with SA_RESETHAND, the second time
+ * by default
+ */
+static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+
+static void on_ending(int sig)
+{
+	die_undo();
+	raise(sig);
+}
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	die_undo();
+	_exit(0);
+}
+
+/* What was ignored before us stays so, but for SIGCHLD: a command's status would be lost.
+ * Errors of write() are enough to know that nobody reads, or that a file may not grow.
+ */
+static void early_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_ending }, old;
+	size_t i;
+
+	sa.sa_flags = SA_RESETHAND | SA_NODEFER;
+	for (i = 0; i < NELEM(ending); i++)
+		if (!sigaction(ending[i], NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaction(ending[i], &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* As later in the loop. In the background, status 0 would say that it is ready. */
+static void foreground_signals(const struct conf *cf)
+{
+	struct sigaction sa = { .sa_handler = on_stop };
+
+	if (!cf->foreground)
+		return;
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGQUIT, &sa, NULL);
+}
+
+/* Start-up is over: those that the loop does not read do what they do by default */
+static void late_signals(void)
+{
+	struct sigaction old;
+	size_t i;
+
+	for (i = 0; i < NELEM(ending); i++)
+		if (!sigaction(ending[i], NULL, &old) && old.sa_handler == on_ending)
+			signal(ending[i], SIG_DFL);
+}
+
 static int open_signals(void)
 {
 	sigset_t set;
 	int fd;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGQUIT);
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0)
 		die_errno(errno, "Can't open a signal descriptor");
@@ -486,7 +542,9 @@ int main(int argc, char **argv)
 	static struct worker w;
 	static struct start s = { .cf = &cf, .host = &host, .w = &w, .clients = -1 };
 
+	early_signals();
 	conf_parse(&cf, argc, argv);
+	foreground_signals(&cf);
 	isolate_initial(&cf);
 	conf_open(&cf);
 	discover(&s);
@@ -507,9 +565,12 @@ int main(int argc, char **argv)
 	isolate_prefork(&cf, &s.sandbox, pasta_caps(&s.pasta));
 	isolate_detach(&cf, &s.sandbox);
 	die_keep();
+	late_signals();
 	watch(&w, s.signals, EV_SIGNAL);	/* of this process, the last one */
 	isolate_postfork(&cf, &s.sandbox);
 	pasta_go(&s.pasta);
+	if (cf.command && !cf.debug)
+		log_set_stderr(false);
 	run(&s);
 	close_ports(&w);
 	return w.status;

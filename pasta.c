@@ -258,6 +258,8 @@ void pasta_open(struct pasta *p, const struct conf *cf)
 
 static const char *hint_enter(const struct conf *cf, int err)
 {
+	if (err == -EAGAIN)
+		return " (see ulimit -u)";
 	if (cf->command)
 		return err == -ENOSPC ? " (see sysctl user.max_net_namespaces)" :
 			" (do sysctl or security policy forbid it?)";
@@ -425,7 +427,7 @@ static _Noreturn void command_main(const struct pasta *p, const struct conf *cf,
 	if (write(fd, &note, sizeof(note)) != sizeof(note) || note.err)
 		_exit(1);
 	signal(SIGPIPE, SIG_DFL);
-	signal(SIGCHLD, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (read(fd, &go, sizeof(go)) != sizeof(go))
 		_exit(1);
 	sigemptyset(&none);
