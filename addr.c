@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "addr.h"
+#include "util.h"
 
 bool addr_in_prefix(const struct addr *a, const struct addr *prefix, int plen)
 {
@@ -55,29 +56,18 @@ const char *side_str(const struct side *s, char buf[SIDE_STRLEN])
 	return buf;
 }
 
-/* Value of a hexadecimal digit, or -1 */
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 int mac_parse(const char *s, uint8_t mac[6])
 {
 	uint8_t m[6];
-	int i, hi, lo;
+	unsigned hi, lo;
+	int i;
 
 	if (strlen(s) != MAC_STRLEN - 1)
 		return -EINVAL;
 	for (i = 0; i < 6; i++, s += 3) {
 		hi = hex_digit(s[0]);
 		lo = hex_digit(s[1]);
-		if (hi < 0 || lo < 0 || s[2] != (i < 5 ? ':' : '\0'))
+		if (hi > 15 || lo > 15 || s[2] != (i < 5 ? ':' : '\0'))
 			return -EINVAL;
 		m[i] = hi << 4 | lo;
 	}

@@ -22,8 +22,8 @@ enum mode { MODE_PASST, MODE_PASTA };
 #define CONF_SEARCH_MAX	6
 #define NAME_LEN_MAX	254		/* domain name and NUL */
 #define MTU_DEFAULT	65520
-#define MTU_MAX		65521
-#define CONF_OPTS_MAX	64
+#define MTU_MAX		65521		/* 65535 with the Ethernet header */
+#define CONF_OPTS_MAX	64		/* raw options, of each kind */
 
 /* One family: what the guest is told and how addresses are translated.
  * An address that is not set is all zeros (addr_is_any()).
@@ -87,9 +87,9 @@ struct conf {
 	char ifname[IFNAMSIZ];		/* in the namespace */
 
 	/* Namespace */
-	char netns[PATH_MAX];		/* or "" */
+	char netns[PATH_MAX];		/* to join: with a slash in it, or "" */
 	char userns[PATH_MAX];		/* or "" */
-	pid_t target_pid;		/* or 0 */
+	pid_t target_pid;		/* whose these are, or 0 */
 	bool netns_only;
 	bool no_netns_quit;
 	bool no_pidns;

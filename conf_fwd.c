@@ -355,7 +355,7 @@ static int read_chunks(struct spec *s, const char *str, bool add)
 static void listen_any(struct fwd_rule *r, const struct fwd_ctx *ctx)
 {
 	r->dual = ctx->v4 && ctx->v6;
-	r->listen = ctx->v6 ? (struct addr){ 0 } : addr_v4(0);
+	r->listen = addr_any(ctx->v6 ? V6 : V4);
 }
 
 /* LISTEN, the @len bytes at @str. 0, or 1: it is none */

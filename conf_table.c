@@ -219,7 +219,6 @@ enum {
 	OUT_ADDR = NO_ANY | NO_LOOPBACK6 | NO_MULTICAST | NO_BROADCAST | NO_COMPAT,
 };
 
-
 #define CF(member)	offsetof(struct conf, member)
 #define NET(member)	offsetof(struct net_conf, member)
 

@@ -75,7 +75,7 @@ static int bind_port(struct worker *w, const struct dgram *d)
 		rc = sock_bind_outbound(w->cf, f->fd, v, at.port);
 		return rc ? sock_bind_outbound(w->cf, f->fd, v, 0) : 0;
 	}
-	at.addr = v == V4 ? addr_v4(htonl(INADDR_ANY)) : addr_v6(&in6addr_any);
+	at.addr = addr_any(v);
 	sock_bind(f->fd, &at, 0);
 	return 0;
 }
@@ -153,7 +153,7 @@ static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 	struct dgram *d;
 	int rc;
 
-	rc = fwd_from_guest(w->cf, &w->guest, p->proto, &p->dst, &remote);
+	rc = fwd_from_guest(w->cf, p->proto, &p->dst, &remote);
 	if (rc < 0)
 		return rc;
 	d = dgram_of(flow_new(w, type, p->proto));

@@ -5,7 +5,7 @@
  * larger than the guest's MTU. A datagram is a stream of header and payload here:
  * each frame takes the next bytes of it, behind an IP header alone or with a
  * fragment header. Cut frames carry whole checksums, since a sum over all
- * fragments can't be left to the guest. Pure. Called by dgram.c.
+ * fragments can't be left to the guest. Pure. Called by dgram_to_guest.c.
  *
  * RFC 791 (3.2), RFC 8200 (4.5).
  */

@@ -27,8 +27,9 @@ struct cut {
 
 /* Prepare to cut @len bytes at @payload to datagrams of @seg bytes (the last may be
  * shorter) behind copies of the transport header @hdr, whose length and checksum are
- * filled in. @id names fragments, and is counted up for each datagram. The payload
- * and the addresses in @l3 outlive the cut.
+ * filled in. @id names fragments, and is counted up for each datagram. @mtu: bytes
+ * behind the Ethernet header, 68 or more. The payload and the addresses in @l3 outlive
+ * the cut.
  */
 void cut_start(struct cut *c, const struct l3 *l3, size_t mtu, uint32_t id,
 	       const uint8_t hdr[DGRAM_HLEN], const void *payload, size_t len,

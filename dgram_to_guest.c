@@ -28,6 +28,7 @@
 
 enum {
 	MTU_UNSET = 1500,		/* the guest's own default */
+	MTU_LEAST = 68,			/* whatever was asked for: RFC 791, 3.2 */
 	TURN_BYTES = 512 * 1024,	/* budgets of a flow in a turn */
 	TURN_CALLS = 16,
 	EXPECT_MIN = 8,			/* datagrams at once */
@@ -46,7 +47,7 @@ struct batch {
 
 static size_t guest_mtu(const struct worker *w)
 {
-	return w->cf->mtu ? w->cf->mtu : MTU_UNSET;
+	return w->cf->mtu ? MAX(w->cf->mtu, (unsigned)MTU_LEAST) : MTU_UNSET;
 }
 
 static uint8_t *l4_of(const struct slot *s)

@@ -65,7 +65,7 @@ struct bootp {				/* network byte order */
 
 struct request {
 	struct bootp h;
-	uint8_t type;			/* MSG_* */
+	uint8_t type;			/* DHCP_* */
 	uint32_t wanted, server;	/* options; network byte order, 0: none */
 	uint16_t max_size;		/* of the client's datagrams, with headers */
 	bool rapid;
@@ -169,7 +169,7 @@ enum { TO_NONE = 0, TO_BOOTP = 1, TO_LEASE = 2, TO_INFORM = 4, TO_REFUSE = 8 };
 
 struct answer {
 	uint8_t kind;			/* TO_* */
-	uint8_t type;			/* MSG_* */
+	uint8_t type;			/* DHCP_* */
 };
 
 /* A client selects our offer or another server's, or wants to go on with the

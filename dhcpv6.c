@@ -53,7 +53,7 @@ enum { HOP_LIMIT = 255, MTU_MIN = 1280, L4_OFF = ETH_HLEN_ + 40 };
 #define INFINITE	0xffffffff
 
 struct request {
-	uint8_t type;			/* MSG_* */
+	uint8_t type;			/* DHCP6_* */
 	uint8_t xid[3];
 	bool has_client, has_server, has_ia;
 	bool rapid;

@@ -50,6 +50,7 @@ struct entry {
 	bool used, done;
 	uint64_t since;			/* ms */
 	uint32_t total;			/* bytes, once the last piece is there, or 0 */
+	uint32_t end;			/* of the piece that reaches farthest */
 	uint32_t units;			/* that are there */
 	uint32_t pieces;		/* fragments that brought them */
 	size_t hdrlen;
@@ -198,10 +199,11 @@ static bool add(struct entry *e, struct piece *p)
 {
 	uint32_t len = p->data.left, end = p->off + len;
 
-	if (!mark(e, p->off, len) || (e->total && end > e->total))
+	if (!mark(e, p->off, len) || (e->total && (!p->more || end > e->total)))
 		return false;
+	e->end = MAX(e->end, end);
 	if (!p->more) {
-		if (e->total || e->units * UNIT > (end + UNIT - 1) / UNIT * UNIT)
+		if (e->end > end)
 			return false;
 		e->total = end;
 	}

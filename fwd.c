@@ -36,13 +36,12 @@ static bool may_go_to(uint8_t proto, const struct addr *a)
 	return addr_is_unicast(a) || proto == IPPROTO_UDP;
 }
 
-int fwd_from_guest(const struct conf *cf, const struct guest *g, uint8_t proto,
-		   const struct side *dst, struct side *remote)
+int fwd_from_guest(const struct conf *cf, uint8_t proto, const struct side *dst,
+		   struct side *remote)
 {
 	enum ipver v = addr_ver(&dst->addr);
 	const struct net_conf *net = &cf->net[v];
 
-	(void)g;
 	if (!net->enabled)
 		return -EAFNOSUPPORT;
 	if (!may_go_to(proto, &dst->addr))

@@ -15,8 +15,8 @@ struct guest;
  * to. 0, or -EHOSTUNREACH if that can't be reached, -EAFNOSUPPORT if the family
  * is off.
  */
-int fwd_from_guest(const struct conf *cf, const struct guest *g, uint8_t proto,
-		   const struct side *dst, struct side *remote);
+int fwd_from_guest(const struct conf *cf, uint8_t proto, const struct side *dst,
+		   struct side *remote);
 
 /* To the guest: @remote is the peer as the host sees it, @rule the target of the
  * forwarding rule (address unspecified: the guest's own). Fills @seen with the peer

@@ -4,7 +4,7 @@
  * Each sequence of requests, named by guest, identifier and destination, has a
  * ping socket, so that answers are real and errors of the path come back. The kernel
  * chooses the identifier if the guest's is taken; the guest sees its own. Answers:
- * dgram.c, errors: icmp_err.c. Whatever else the guest sends is dropped.
+ * dgram_to_guest.c, errors: icmp_err.c. Whatever else the guest sends is dropped.
  *
  * One timer: a sequence ends when nothing was sent or received for a minute.
  *
@@ -88,11 +88,6 @@ void icmp_flow_work(struct worker *w, struct flow *f)
 }
 
 void icmp_flow_timer(struct worker *w, struct flow *f)
-{
-	dgram_close(w, dgram_of(f));
-}
-
-void icmp_flow_close(struct worker *w, struct flow *f)
 {
 	dgram_close(w, dgram_of(f));
 }

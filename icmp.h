@@ -23,6 +23,4 @@ void icmp_flow_work(struct worker *w, struct flow *f);
 /* The flow's timer fired */
 void icmp_flow_timer(struct worker *w, struct flow *f);
 
-void icmp_flow_close(struct worker *w, struct flow *f);
-
 #endif

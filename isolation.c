@@ -53,6 +53,10 @@
  * #syscalls exit exit_group rt_sigreturn i386:sigreturn arm:sigreturn
  * #syscalls restart_syscall clock_gettime clock_gettime64 getpid gettid
  * #syscalls futex futex_time64 rt_sigprocmask
+ *
+ * All calls about sockets, where the kernel had only this one at first:
+ *
+ * #syscalls i386:socketcall s390x:socketcall
  */
 
 #define CAP(x)		(1ULL << (x))
@@ -61,6 +65,8 @@
 #define USERNS_INITIAL	0xEFFFFFFDU
 
 #define UID_NOBODY	65534
+
+#define STRAY_MAX	65536		/* inherited descriptors, where they must be tried out */
 
 #define NOT_FATAL	"going on without"
 
@@ -104,19 +110,29 @@ static void streams_open(void)
 		close(fd);
 }
 
+/* Close all descriptors from @first to @last. Before Linux 5.9 that takes a call for each. */
+static void close_all(unsigned first, unsigned last)
+{
+	struct rlimit lim = { .rlim_cur = STRAY_MAX };
+
+	if (first > last || !syscall(SYS_close_range, first, last, 0))
+		return;
+	getrlimit(RLIMIT_NOFILE, &lim);
+	last = MIN(last, MIN(lim.rlim_cur, (rlim_t)STRAY_MAX));
+	for (; first <= last; first++)
+		close(first);
+}
+
 static void close_stray(int keep)
 {
 	unsigned from = 3;
 
 	if (keep >= 3) {
-		if (keep > 3)
-			syscall(SYS_close_range, from, keep - 1, 0);
+		close_all(from, keep - 1);
 		from = keep + 1;
 		fcntl(keep, F_SETFD, FD_CLOEXEC);
 	}
-	if (syscall(SYS_close_range, from, ~0U, 0))
-		log_debug("can't close inherited descriptors: %s",
-			  strerror(errno));
+	close_all(from, ~0U);
 }
 
 void isolate_initial(struct conf *cf)
@@ -302,6 +318,8 @@ struct landlock_attr {			/* landlock(7), ABI 6 */
 	uint64_t handled_access_fs, handled_access_net, scoped;
 };
 
+enum { SCOPE_ABSTRACT_UNIX = 1, SCOPE_SIGNAL = 2 };
+
 /* Rights on files known to Landlock's ABI version @abi */
 static uint64_t landlock_rights(int abi)
 {
@@ -325,7 +343,7 @@ static void landlock_deny(void)
 	}
 	attr.handled_access_fs = landlock_rights(abi);
 	if (abi >= 6) {
-		attr.scoped = 3;
+		attr.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
 		size = sizeof(attr);
 	}
 	fd = syscall(SYS_landlock_create_ruleset, &attr, size, 0);

@@ -32,8 +32,7 @@ enum {
 	LINK_TX_CSUM	= 1 << 0,	/* guest takes csum_partial frames */
 	LINK_TX_TSO	= 1 << 1,	/* ... and TCP super-frames, v4 and v6 */
 	LINK_TX_USO	= 1 << 2,	/* ... and UDP super-frames, v4 and v6 */
-	LINK_RX_CSUM	= 1 << 3,	/* guest may send csum_partial frames */
-	LINK_SYNC	= 1 << 4,	/* its stack's answer is there after tx_commit() */
+	LINK_SYNC	= 1 << 3,	/* its stack's answer is there after tx_commit() */
 };
 
 enum gso_type { GSO_NONE, GSO_TCP, GSO_UDP };
@@ -75,8 +74,8 @@ struct link_ops {
 
 	/* Lend room for up to @n frames of @hdrlen header bytes (at most
 	 * LINK_HDR_MAX) and up to @paylen payload bytes each. How many, possibly 0
-	 * (the guest does not read; retry on the link's next event). At most one
-	 * reservation is open at a time.
+	 * (the guest does not read; retry on the link's next event); -EMSGSIZE if
+	 * no frame can be that large. At most one reservation is open at a time.
 	 */
 	int (*tx_reserve)(struct link *l, struct slot *s, int n, size_t hdrlen,
 			  size_t paylen);

@@ -72,7 +72,7 @@ static void put_piece(struct link_pcap *p, void *base, size_t len)
 }
 
 /* No more capture, and no part of a frame at the end of the file
- * #syscalls ftruncate close
+ * #syscalls ftruncate ftruncate64 close
  */
 static void stop(struct link *l, struct link_pcap *p, int err)
 {

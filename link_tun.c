@@ -61,9 +61,9 @@ static int set_offloads(int fd, unsigned *caps)
 	static const struct { unsigned tun, caps; } sets[] = {
 		{ TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN |
 		  TUN_F_USO4 | TUN_F_USO6,
-		  LINK_TX_CSUM | LINK_RX_CSUM | LINK_TX_TSO | LINK_TX_USO },
+		  LINK_TX_CSUM | LINK_TX_TSO | LINK_TX_USO },
 		{ TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
-		  LINK_TX_CSUM | LINK_RX_CSUM | LINK_TX_TSO },
+		  LINK_TX_CSUM | LINK_TX_TSO },
 		{ 0, LINK_TX_CSUM },
 	};
 	size_t i;

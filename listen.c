@@ -73,7 +73,7 @@ static void set_rules(struct listen_table *t, const struct fwd_table *rules, str
 			r->ifname[0] = '\0';
 		if (r->dual && !m.v6) {
 			r->dual = false;
-			r->listen = addr_v4(htonl(INADDR_ANY));
+			r->listen = addr_any(V4);
 		}
 	}
 }

@@ -123,8 +123,7 @@ static struct sock_place place_of(const struct worker *w, const struct listen_at
 	};
 
 	if (!addr_is_unicast(&a->to))
-		p.at.addr = addr_is4(&a->peer.addr) ? addr_v4(htonl(INADDR_ANY)) :
-						      (struct addr){ 0 };
+		p.at.addr = addr_any(addr_ver(&a->peer.addr));
 	return p;
 }
 

@@ -89,7 +89,6 @@ void listen_plan(const struct fwd_rule *r, uint8_t reach, uint8_t state[SLOTS])
 struct sock_place listen_place(const struct fwd_rule *r, uint16_t port, int slot,
 			       enum slot_state st)
 {
-	static const uint8_t one[16] = { [15] = 1 };
 	struct sock_place p = {
 		.at = { r->listen, port }, .ifname = r->ifname, .proto = r->proto,
 		.dual = r->dual,
@@ -99,8 +98,8 @@ struct sock_place listen_place(const struct fwd_rule *r, uint16_t port, int slot
 		return p;
 	p.dual = false;
 	if (st == SLOT_ON_LO)
-		p.at.addr = slot == SLOT_V4 ? addr_v4(htonl(INADDR_LOOPBACK)) : addr_v6(one);
+		p.at.addr = addr_loopback(slot == SLOT_V4 ? V4 : V6);
 	else if (slot == SLOT_V4 && r->dual)
-		p.at.addr = addr_v4(htonl(INADDR_ANY));
+		p.at.addr = addr_any(V4);
 	return p;
 }

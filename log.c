@@ -82,7 +82,7 @@ static size_t stamp(char *buf, size_t size)
 }
 
 /* Move what lies in the file from @from up to @end to @to, cut the rest
- * #syscalls pread64 pwrite64 ftruncate
+ * #syscalls pread64 pwrite64 ftruncate ftruncate64
  */
 static size_t move_down(off_t from, off_t end, off_t to)
 {
@@ -120,7 +120,7 @@ static off_t line_end(off_t from, off_t end)
 }
 
 /* Make room in the log file
- * #syscalls lseek
+ * #syscalls lseek _llseek
  */
 static void file_cut(void)
 {

@@ -16,7 +16,6 @@
 
 #include "msg.h"
 #include "conf.h"
-#include "csum.h"
 #include "dnsname.h"
 #include "pkt.h"
 #include "util.h"
@@ -67,22 +66,6 @@ struct nd {
 	bool has_slla;
 };
 
-/* A checksum that another party will fill in, or has checked, is right */
-static bool csum_ok(const struct pkt *p)
-{
-	struct iovec iov[16];
-	uint32_t sum;
-	int n;
-
-	if (p->off.csum_partial || p->off.csum_ok)
-		return true;
-	n = span_iov(&p->l4, iov, NELEM(iov));
-	if (n < 0)
-		return false;
-	sum = csum_pseudo(&p->src.addr, &p->dst.addr, IPPROTO_ICMPV6, p->l4.left);
-	return !csum_final(csum_add_iov(sum, iov, n, p->l4.left));
-}
-
 static bool parse_options(struct nd *nd, struct span s)
 {
 	uint8_t type, units;
@@ -111,7 +94,7 @@ static bool parse(struct nd *nd, const struct pkt *p)
 		span_get(&s, nd->target.b, sizeof(nd->target.b));
 	if (s.bad || code || p->ttl != HOP_LIMIT || !parse_options(nd, s))
 		return false;
-	return csum_ok(p) && !(addr_is_any(&p->src.addr) && nd->has_slla);
+	return !(addr_is_any(&p->src.addr) && nd->has_slla);
 }
 
 /*

@@ -10,8 +10,8 @@ struct conf;
 struct guest;
 struct pkt;
 
-/* Answer to the ICMPv6 message @p of type 133 to 137, to @out of @max bytes. Length
- * of the frame, or 0 if there is none.
+/* Answer to the ICMPv6 message @p of type 133 to 137, whose checksum pkt_parse() has seen,
+ * to @out of @max bytes. Length of the frame, or 0 if there is none.
  */
 size_t ndp_reply(const struct conf *cf, const struct guest *g,
 		 const struct pkt *p, uint8_t *out, size_t max);

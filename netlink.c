@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 
 #include "conf.h"
+#include "sock.h"
 #include "util.h"
 
 enum {
@@ -37,11 +38,6 @@ struct sink {
 	struct net *net;
 	enum ipver ver;
 };
-
-uint8_t netlink_family(enum ipver ver)
-{
-	return ver == V4 ? AF_INET : AF_INET6;
-}
 
 /* Links */
 
@@ -110,7 +106,7 @@ static void keep_addr(struct net *net, enum ipver ver, const struct nlmsghdr *m)
 	const struct ifaddrmsg *i = nl_body(m, sizeof(*i));
 	struct net_addr *a;
 
-	if (!i || i->ifa_family != netlink_family(ver) ||
+	if (!i || i->ifa_family != sock_family(ver) ||
 	    i->ifa_index != net->template.ifindex)
 		return;
 	if (net->addr_count == NET_ADDRS_MAX) {
@@ -130,7 +126,7 @@ static void keep_addr(struct net *net, enum ipver ver, const struct nlmsghdr *m)
 
 int netlink_dump_addrs(struct nl *nl, enum ipver ver, struct net *net)
 {
-	struct ifaddrmsg i = { .ifa_family = netlink_family(ver), 
+	struct ifaddrmsg i = { .ifa_family = sock_family(ver),
 				 .ifa_index = net->template.ifindex };
 	struct sink to = { .net = net, .ver = ver };
 	int rc, tries = 0;
@@ -212,14 +208,13 @@ void netlink_keep_route(struct net *net, enum ipver ver, const struct nlmsghdr *
 	const struct rtmsg *i = nl_body(m, sizeof(*i));
 	struct net_route r = { .weight = 1 };
 
-	if (!i || i->rtm_family != netlink_family(ver) || i->rtm_type != RTN_UNICAST ||
+	if (!i || i->rtm_family != sock_family(ver) || i->rtm_type != RTN_UNICAST ||
 	    i->rtm_flags & RTM_F_CLONED)
 		return;
 	nl_msg_attrs(tb, RTA_MAX, m, sizeof(*i));
 	if (nl_get_u32(tb[RTA_TABLE], i->rtm_table) != RT_TABLE_MAIN)
 		return;
-	r.dst = tb[RTA_DST] ? nl_get_addr(tb[RTA_DST]) :
-		ver == V4 ? addr_v4(0) : (struct addr){ 0 };
+	r.dst = tb[RTA_DST] ? nl_get_addr(tb[RTA_DST]) : addr_any(ver);
 	r.plen = i->rtm_dst_len;
 	r.scope = i->rtm_scope;
 	r.protocol = i->rtm_protocol;
@@ -239,7 +234,7 @@ void netlink_keep_route(struct net *net, enum ipver ver, const struct nlmsghdr *
 
 int netlink_dump_routes(struct nl *nl, enum ipver ver, struct net *net)
 {
-	struct rtmsg i = { .rtm_family = netlink_family(ver), .rtm_table = RT_TABLE_MAIN,
+	struct rtmsg i = { .rtm_family = sock_family(ver), .rtm_table = RT_TABLE_MAIN,
 			   .rtm_type = RTN_UNICAST };
 	struct sink to = { .net = net, .ver = ver };
 	int rc, tries = 0;

@@ -107,9 +107,6 @@ int netlink_configure(struct nl *nl, const struct conf *cf, struct net_host *hos
 
 /* The parts of the above */
 
-/* AF_INET or AF_INET6 */
-uint8_t netlink_family(enum ipver ver);
-
 /* The interface @name or, if that is NULL, @index */
 int netlink_link(struct nl *nl, const char *name, unsigned index, struct net_link *out);
 

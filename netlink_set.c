@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "sock.h"
 #include "util.h"
 
 enum {
@@ -160,7 +161,7 @@ static void link_begin(struct setup *s, const char *name, unsigned index,
 
 static void put_gen_mode(struct nl *nl, uint8_t mode)
 {
-	size_t spec = nl_nest(nl, IFLA_AF_SPEC), in6 = nl_nest(nl, netlink_family(V6));
+	size_t spec = nl_nest(nl, IFLA_AF_SPEC), in6 = nl_nest(nl, sock_family(V6));
 
 	nl_put(nl, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
 	nl_nest_end(nl, in6);
@@ -201,7 +202,7 @@ static void set_tap(struct setup *s, unsigned txqlen)
 static void set_addr(struct setup *s, enum kind kind, enum ipver ver,
 		     const struct net_addr *a)
 {
-	struct ifaddrmsg i = { .ifa_family = netlink_family(ver),
+	struct ifaddrmsg i = { .ifa_family = sock_family(ver),
 			       .ifa_prefixlen = a->plen, .ifa_scope = a->scope,
 			       .ifa_index = s->tap.index };
 
@@ -305,7 +306,7 @@ static void take_type(void *ctx, const struct nlmsghdr *m)
 /* Wait until packets to the IPv6 address @a stay here */
 static void await_local(struct setup *s, const struct addr *a)
 {
-	struct rtmsg i = { .rtm_family = netlink_family(V6),
+	struct rtmsg i = { .rtm_family = sock_family(V6),
 			   .rtm_dst_len = 128 };
 	uint8_t type = RTN_UNSPEC;
 	int tries = 0;
@@ -397,7 +398,7 @@ int netlink_queue_route(struct nl *nl, const struct nlmsghdr *raw, unsigned from
 
 static void queue_own(struct setup *s, enum ipver ver, const struct net_route *r)
 {
-	struct rtmsg i = { .rtm_family = netlink_family(ver), .rtm_dst_len = r->plen,
+	struct rtmsg i = { .rtm_family = sock_family(ver), .rtm_dst_len = r->plen,
 			   .rtm_table = RT_TABLE_MAIN, .rtm_protocol = r->protocol,
 			   .rtm_scope = r->scope, .rtm_type = RTN_UNICAST };
 

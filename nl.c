@@ -22,7 +22,6 @@
 
 #include "util.h"
 
-/* "what: error (the kernel's own words)"; returns @err */
 int nl_say(char line[NL_LINE_MAX], const struct nl *nl, int err, const char *fmt, ...)
 {
 	size_t n;
@@ -68,7 +67,6 @@ void nl_attrs(const struct rtattr **tb, unsigned max, const void *p, size_t len)
 	}
 }
 
-/* Attributes behind the fixed part, of @body bytes, of @m */
 void nl_msg_attrs(const struct rtattr **tb, unsigned max,
 		      const struct nlmsghdr *m, size_t body)
 {
@@ -78,7 +76,6 @@ void nl_msg_attrs(const struct rtattr **tb, unsigned max,
 		   m->nlmsg_len > skip ? m->nlmsg_len - skip : 0);
 }
 
-/* Fixed part of @m, or NULL if it is not all there */
 const void *nl_body(const struct nlmsghdr *m, size_t len)
 {
 	return m->nlmsg_len >= NLMSG_HDRLEN + len ? (const char *)m + NLMSG_HDRLEN : NULL;
@@ -104,7 +101,6 @@ uint32_t nl_get_u32(const struct rtattr *a, uint32_t otherwise)
 	return otherwise;
 }
 
-/* Address of @len bytes at @p; all zeros if that is no length of an address */
 struct addr nl_read_addr(const void *p, size_t len)
 {
 	uint32_t v4;
@@ -159,7 +155,6 @@ void nl_put_addr(struct nl *nl, unsigned type, const struct addr *a)
 		nl_put(nl, type, a->b, sizeof(a->b));
 }
 
-/* Start a nested attribute, to be closed by nl_nest_end() */
 size_t nl_nest(struct nl *nl, unsigned type)
 {
 	size_t at = nl->len;
@@ -187,7 +182,6 @@ void nl_begin(struct nl *nl, uint16_t type, uint16_t flags, const void *body,
 	nl_put_raw(nl, body, len);
 }
 
-/* Take the request begun last back */
 void nl_cancel(struct nl *nl)
 {
 	nl->len = nl->last;
@@ -301,7 +295,6 @@ static bool read_acks(struct nl *nl, size_t len, uint32_t first, int n)
 	return false;
 }
 
-/* Have all queued requests done: their number, results in @nl->err, or -errno */
 int nl_flush(struct nl *nl)
 {
 	void *last = nl->buf + nl->last;

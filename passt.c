@@ -253,7 +253,7 @@ static void guest_left(struct start *s)
 
 /* Is a guest there? Its end may be known to the kernel only: let it show first.
  *
- * #syscalls:passt poll ppoll
+ * #syscalls:passt poll ppoll ppoll_time64
  */
 static bool guest_connected(struct start *s)
 {
@@ -395,7 +395,6 @@ static void init_worker(struct start *s)
 	struct worker *w = s->w;
 	int rc;
 
-	w->cf = s->cf;
 	w->owner = s;
 	w->scratch = &scratch;
 	w->flows = flowtab_init();

@@ -205,33 +205,14 @@ static void target_alive(const struct pasta *p, pid_t pid)
 		    pid);
 }
 
-static void target_path(struct pasta *p, const struct conf *cf)
-{
-	if (cf->target_pid)
-		snprintf(p->path, sizeof(p->path), "/proc/%d/ns/net",
-			 cf->target_pid);
-	else if (strchr(cf->netns, '/'))
-		snprintf(p->path, sizeof(p->path), "%s", cf->netns);
-	else
-		snprintf(p->path, sizeof(p->path), "/run/netns/%s", cf->netns);
-}
-
 /* The user namespace to join, or ISOLATE_* */
 static int target_userns(const struct conf *cf)
 {
-	char path[64];
 	int fd;
 
-	if (cf->netns_only)
+	if (cf->netns_only || !cf->userns[0])
 		return ISOLATE_STAY;
-	if (cf->userns[0]) {
-		fd = ns_open(cf->userns, CLONE_NEWUSER, "user");
-	} else if (cf->target_pid) {
-		snprintf(path, sizeof(path), "/proc/%d/ns/user", cf->target_pid);
-		fd = ns_open(path, CLONE_NEWUSER, "user");
-	} else {
-		return ISOLATE_STAY;
-	}
+	fd = ns_open(cf->userns, CLONE_NEWUSER, "user");
 	if (!userns_is_ours(fd))
 		return fd;
 	close(fd);
@@ -249,7 +230,7 @@ void pasta_open(struct pasta *p, const struct conf *cf)
 
 	if (cf->target_pid)
 		p->watch = target_pidfd(cf->target_pid);
-	target_path(p, cf);
+	snprintf(p->path, sizeof(p->path), "%s", cf->netns);
 	p->netns = ns_open(p->path, CLONE_NEWNET, "network");
 	p->userns = target_userns(cf);
 	if (cf->target_pid)
@@ -265,7 +246,7 @@ static const char *hint_enter(const struct conf *cf, int err)
 			" (do sysctl or security policy forbid it?)";
 	if (err != -EPERM)
 		return "";
-	return cf->netns_only || (!cf->userns[0] && !cf->target_pid) ?
+	return cf->netns_only || !cf->userns[0] ?
 		": it is owned by a user namespace that must be joined first "
 		"(see --userns)" :
 		": it is not owned by the user namespace that was joined";
@@ -401,13 +382,8 @@ static _Noreturn void command_exec(const struct conf *cf)
 	char *login[] = { name, NULL };
 
 	if (argv == cf->login_shell) {
-		const char *base;
+		const char *base = strrchr(path, '/');
 
-		if (!path)
-			path = getenv("SHELL");
-		if (!path || !*path)
-			path = "/bin/sh";
-		base = strrchr(path, '/');
 		snprintf(name, sizeof(name), "-%s", base ? base + 1 : path);
 		argv = login;
 	}

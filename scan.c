@@ -7,7 +7,7 @@
  * that it was opened in, and so do open files of /proc/net, the fallback where
  * the kernel has no sock_diag.
  *
- * sock_diag(7), proc(5). Called by listen.c.
+ * sock_diag(7), proc(5). Called by listen_look.c.
  */
 #include "scan.h"
 

@@ -12,9 +12,6 @@
 #include "link.h"
 #include "util.h"
 
-#ifndef SO_PEEK_OFF
-#define SO_PEEK_OFF	42
-#endif
 #ifndef SO_MEMINFO
 #define SO_MEMINFO	55
 #endif
@@ -75,7 +72,7 @@ int sock_bind_outbound(const struct conf *cf, int fd, enum ipver ver, uint16_t p
 	if (addr_is_any(&s.addr)) {
 		if (!port)
 			return 0;
-		s.addr = ver == V4 ? addr_v4(INADDR_ANY) : (struct addr){ 0 };
+		s.addr = addr_any(ver);
 	}
 	return sock_bind(fd, &s, n->template_index);
 }

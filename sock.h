@@ -16,6 +16,10 @@
 
 #include "addr.h"
 
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF	42
+#endif
+
 struct conf;
 struct mmsghdr;
 struct slot;
@@ -92,7 +96,7 @@ void sock_linger0(int fd);
 bool sock_probe_peek_off(void);
 
 /* TCP: copy up to @room queued bytes to the payload of @n slots, @per bytes each, and
- * leave them queued.
+ * leave them queued. @iov is scratch memory for @max fragments.
  * Skips @skip bytes first, for kernels without SO_PEEK_OFF; they land in
  * @trash. Bytes copied to slots; 0: end of the stream; -errno, where with a @skip
  * -EAGAIN may mean the end as well.

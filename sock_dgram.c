@@ -118,7 +118,7 @@ int sock_dgram_send(int fd, struct mmsghdr *mm, int n)
 	return rc < 0 ? -errno : rc;
 }
 
-/* #syscalls recvmmsg */
+/* #syscalls recvmmsg recvmmsg_time64 */
 int sock_dgram_recv(int fd, struct mmsghdr *mm, int n)
 {
 	int rc;

@@ -36,7 +36,6 @@ enum {
 	SOCKS_PART = 64, PIPES_PART = 128,	/* or that part of all descriptors */
 	PIPE_SIZE = 1 << 20,
 	PIPE_SIZE_MIN = 16 * 1024,
-	PAGE = 4096,
 	UDP_RCVBUF = 4 << 20,
 	RETRY = 100,			/* ms, after a refill that failed */
 };
@@ -157,6 +156,7 @@ int splice_socket(struct worker *w, uint8_t proto, enum ipver ver, bool to_ns)
  */
 static int open_pipe(struct splice_pipe *p)
 {
+	const int page = sysconf(_SC_PAGESIZE);
 	int size, fds[2];
 
 	if (pipe2(fds, O_NONBLOCK | O_CLOEXEC))
@@ -166,7 +166,7 @@ static int open_pipe(struct splice_pipe *p)
 			break;
 	}
 	size = fcntl(fds[1], F_GETPIPE_SZ);
-	*p = (struct splice_pipe){ fds[0], fds[1], MAX(size, PAGE) / PAGE };
+	*p = (struct splice_pipe){ fds[0], fds[1], MAX(size / page, 1) };
 	return 0;
 }
 

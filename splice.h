@@ -50,8 +50,8 @@ int splice_targets(const struct worker *w, const struct side *at, const struct s
 /* Does the error @err (positive) of a connection say that nobody is there? */
 bool splice_is_refusal(int err);
 
-/* An empty pipe, non-blocking: 0 or -errno. Give it back when it is empty again; what
- * is not empty is to be closed.
+/* An empty pipe, non-blocking, with room for @slots pages: 0 or -errno. Give it back
+ * when it is empty again; what is not empty is to be closed.
  */
 struct splice_pipe { int rd, wr; uint32_t slots; };
 

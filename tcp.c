@@ -25,8 +25,6 @@
 #include "util.h"
 #include "worker.h"
 
-enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WS, OPT_SACK_OK, OPT_SACK, OPT_TS = 8 };
-
 /* RFC 6528: a clock of 32 ns ticks on top of a keyed hash of the sides */
 static uint32_t initial_seq(struct worker *w, const struct tcp *t)
 {
@@ -38,19 +36,21 @@ static uint32_t initial_seq(struct worker *w, const struct tcp *t)
 	return (uint32_t)hash_words(&w->secret, k, NELEM(k)) + (uint32_t)(now_ns() >> 5);
 }
 
-/* Largest payload of a segment to the guest without options: what it
- * announced, within the MTU that we announced
- */
-static uint16_t segment_size(const struct worker *w, const struct tcp *t, uint16_t mss)
+unsigned tcp_mss_max(const struct worker *w, const struct tcp *t)
 {
 	unsigned mtu = w->cf->mtu ? w->cf->mtu : MTU_DEFAULT;
 	unsigned hdr = pkt_l3len(&t->f.seen.addr) - ETH_HLEN_ + 20;
-	unsigned max = mtu > hdr + 64 ? mtu - hdr : 64;
 
-	return MIN(MAX(mss, 64), max);
+	return MAX(mtu, hdr + MSS_MIN) - hdr;
 }
 
-/* Options of a SYN (RFC 9293, 3.2; RFC 7323; RFC 2018) */
+/* The same for the guest, which announced @mss */
+static uint16_t segment_size(const struct worker *w, const struct tcp *t, uint16_t mss)
+{
+	return MIN(MAX(mss, MSS_MIN), tcp_mss_max(w, t));
+}
+
+/* Options of a SYN */
 static void parse_syn_options(struct worker *w, struct tcp *t, struct span s)
 {
 	uint16_t mss = MSS_DEFAULT;
@@ -67,15 +67,15 @@ static void parse_syn_options(struct worker *w, struct tcp *t, struct span s)
 		if (len < 2)
 			break;
 		o = span_cut(&s, len - 2);
-		if (kind == OPT_MSS && len == 4) {
+		if (kind == OPT_MSS && len == OPT_MSS_LEN) {
 			mss = span_get16(&o);
-		} else if (kind == OPT_WS && len == 3) {
+		} else if (kind == OPT_WS && len == OPT_WS_LEN) {
 			t->ws = true;
 			t->wscale = span_get8(&o);
 			t->wscale = MIN(t->wscale, 14);	/* RFC 7323, 2.3 */
-		} else if (kind == OPT_SACK_OK && len == 2) {
+		} else if (kind == OPT_SACK_OK && len == OPT_SACK_OK_LEN) {
 			t->sack_ok = true;
-		} else if (kind == OPT_TS && len == 10) {
+		} else if (kind == OPT_TS && len == OPT_TS_LEN) {
 			t->ts = true;
 			t->ts_recent = span_get32(&o);
 		}
@@ -170,7 +170,7 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 	bool watched;
 	int fd;
 
-	if (fwd_from_guest(w->cf, &w->guest, IPPROTO_TCP, &p->dst, &remote)) {
+	if (fwd_from_guest(w->cf, IPPROTO_TCP, &p->dst, &remote)) {
 		tcp_reject(w, p);
 		return;
 	}

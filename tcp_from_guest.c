@@ -50,19 +50,19 @@ static struct ts parse_options(struct tcp *t, struct span s)
 		uint8_t len, kind = span_get8(&s);
 		struct span o;
 
-		if (!kind)
+		if (kind == OPT_END)
 			break;
-		if (kind == 1)
+		if (kind == OPT_NOP)
 			continue;
 		len = span_get8(&s);
 		if (len < 2)
 			break;
 		o = span_cut(&s, len - 2);
-		if (kind == 8 && len == 10) {
+		if (kind == OPT_TS && len == OPT_TS_LEN) {
 			ts.val = span_get32(&o);
 			ts.ecr = span_get32(&o);
 			ts.set = !o.bad;
-		} else if (kind == 5 && t->sack_ok && t->snd_una != t->snd_max) {
+		} else if (kind == OPT_SACK && t->sack_ok && t->snd_una != t->snd_max) {
 			parse_sack(t, o);
 		}
 	}

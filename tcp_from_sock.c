@@ -18,10 +18,6 @@
 #include "util.h"
 #include "worker.h"
 
-#ifndef SO_PEEK_OFF
-#define SO_PEEK_OFF	42
-#endif
-
 enum {
 	TTL		= 255,
 	OPTS_MAX	= 40,
@@ -63,7 +59,7 @@ static void put_options(struct worker *w, const struct tcp *t, struct opts *o)
 	o->len = 0;
 	if (!t->ts)
 		return;
-	put(o, "\1\1\10\12", 4);
+	put(o, (uint8_t[]){ OPT_NOP, OPT_NOP, OPT_TS, OPT_TS_LEN }, 4);
 	put_ts(w, t, o);
 }
 
@@ -81,7 +77,7 @@ static void put_sack(struct worker *w, const struct tcp *t, struct opts *o)
 				  (OPTS_MAX - o->len - 4) / sizeof(r[0]) - n);
 	if (!n)
 		return;
-	put(o, (uint8_t[]){ 1, 1, 5, 2 + n * sizeof(r[0]) }, 4);
+	put(o, (uint8_t[]){ OPT_NOP, OPT_NOP, OPT_SACK, 2 + n * sizeof(r[0]) }, 4);
 	for (i = 0; i < n; i++) {
 		put32(o, r[i].start);
 		put32(o, r[i].end);
@@ -90,19 +86,23 @@ static void put_sack(struct worker *w, const struct tcp *t, struct opts *o)
 
 static void put_syn_options(struct worker *w, const struct tcp *t, struct opts *o)
 {
-	unsigned mtu = w->cf->mtu ? w->cf->mtu : MTU_DEFAULT;
-	unsigned mss = mtu - (pkt_l3len(&t->f.seen.addr) - ETH_HLEN_) - 20;
+	static const uint8_t sack_ok[] = { OPT_SACK_OK, OPT_SACK_OK_LEN };
+	static const uint8_t padding[] = { OPT_NOP, OPT_NOP };
+	static const uint8_t ts[] = { OPT_TS, OPT_TS_LEN };
+	unsigned mss = tcp_mss_max(w, t);
 
 	o->len = 0;
-	put(o, (uint8_t[]){ 2, 4, mss >> 8, mss }, 4);
+	put(o, (uint8_t[]){ OPT_MSS, OPT_MSS_LEN, mss >> 8, mss }, OPT_MSS_LEN);
 	if (t->ts) {
-		put(o, t->sack_ok ? "\4\2\10\12" : "\1\1\10\12", 4);
+		put(o, t->sack_ok ? sack_ok : padding, 2);
+		put(o, ts, sizeof(ts));
 		put_ts(w, t, o);
 	} else if (t->sack_ok) {
-		put(o, "\1\1\4\2", 4);
+		put(o, padding, sizeof(padding));
+		put(o, sack_ok, sizeof(sack_ok));
 	}
 	if (t->ws)
-		put(o, (uint8_t[]){ 1, 3, 3, TCP_WSCALE }, 4);
+		put(o, (uint8_t[]){ OPT_NOP, OPT_WS, OPT_WS_LEN, TCP_WSCALE }, 4);
 }
 
 static size_t header_len(const struct tcp *t, size_t optlen)
@@ -369,17 +369,19 @@ static int put_frames(struct worker *w, struct tcp *t, uint32_t seq, size_t got,
 
 	put_options(w, t, &o);
 	for (i = 0; got; i++) {
+		size_t len = MIN(got, per);
+		uint32_t end = seq + len;	/* modulo 2^32 */
 		uint8_t flags = TCP_ACK;
 
-		s[i].len = MIN(got, per);
-		got -= s[i].len;
+		s[i].len = len;
+		got -= len;
 		if (!got)
 			flags |= TCP_PSH;
-		if (t->marks & TM_FIN && seq + s[i].len == t->eof_seq)
+		if (t->marks & TM_FIN && end == t->eof_seq)
 			flags |= TCP_FIN;
 		put_segment(w, t, &s[i], seq, flags, &o);
 		w->link_asked |= flags & TCP_FIN;
-		seq += s[i].len;
+		seq = end;
 	}
 	return i;
 }

@@ -26,8 +26,15 @@ struct worker;
 enum {
 	TCP_WSCALE	= 8,		/* ours: windows up to 16 MiB */
 	MSS_DEFAULT	= 536,		/* RFC 9293, 3.7.1 */
+	MSS_MIN		= 64,		/* below, whatever is asked for */
 	OPTLEN_TS	= 12,		/* timestamps with padding (RFC 7323) */
 };
+
+/* Options (RFC 9293, 3.2; RFC 7323; RFC 2018) */
+enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WS, OPT_SACK_OK, OPT_SACK, OPT_TS = 8 };
+
+/* ... and their lengths */
+enum { OPT_MSS_LEN = 4, OPT_WS_LEN = 3, OPT_SACK_OK_LEN = 2, OPT_TS_LEN = 10 };
 
 /* Marks: work to be done at the end of the turn */
 enum {
@@ -123,6 +130,9 @@ void tcp_event(struct worker *w, struct tcp *t, enum tcp_event ev);
 
 /* tcp.c: options and numbers of the guest's SYN or SYN-ACK, which may still change */
 void tcp_take_syn(struct worker *w, struct tcp *t, const struct pkt *p);
+
+/* tcp.c: largest payload of a segment without options, within the MTU that we announced */
+unsigned tcp_mss_max(const struct worker *w, const struct tcp *t);
 
 /* tcp.c: the guest's SYN-ACK */
 void tcp_take_synack(struct worker *w, struct tcp *t, const struct pkt *p);

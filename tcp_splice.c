@@ -162,11 +162,6 @@ static void release(struct worker *w, struct tcp_splice *t, bool reset)
 	flow_free(w, &t->f);
 }
 
-void tcp_splice_flow_close(struct worker *w, struct flow *f)
-{
-	release(w, splice_of(f), true);
-}
-
 /* Bytes, 0 at the end of the stream, or -errno
  *
  * #syscalls:pasta splice
@@ -462,7 +457,5 @@ bool tcp_splice_open(struct worker *w, int fd, const struct side *peer,
 	}
 	if (rc)
 		release(w, t, true);
-	else
-		w->stats.flows_opened++;
 	return true;
 }

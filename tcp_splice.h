@@ -31,7 +31,4 @@ void tcp_splice_flow_work(struct worker *w, struct flow *f);
 /* The flow's timer fired */
 void tcp_splice_flow_timer(struct worker *w, struct flow *f);
 
-/* Reset both sides and free the flow */
-void tcp_splice_flow_close(struct worker *w, struct flow *f);
-
 #endif

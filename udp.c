@@ -318,6 +318,7 @@ struct flow *udp_peer_open(struct worker *w, int fd, const struct side *peer,
 	d->f.guest = guest;
 	d->f.seen = seen;
 	d->remote = *peer;
+	d->train_max = UINT16_MAX;
 	dgram_tune(w, fd);
 	if (loop_add(&w->loop, fd, EPOLLIN | EPOLLET, flow_tag(w, &d->f, EV_UDP))) {
 		dgram_close(w, d);
@@ -358,11 +359,6 @@ void udp_flow_work(struct worker *w, struct flow *f)
 }
 
 void udp_flow_timer(struct worker *w, struct flow *f)
-{
-	dgram_close(w, dgram_of(f));
-}
-
-void udp_flow_close(struct worker *w, struct flow *f)
 {
 	dgram_close(w, dgram_of(f));
 }

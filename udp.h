@@ -49,6 +49,4 @@ void udp_flow_work(struct worker *w, struct flow *f);
 /* The flow's timer fired */
 void udp_flow_timer(struct worker *w, struct flow *f);
 
-void udp_flow_close(struct worker *w, struct flow *f);
-
 #endif

@@ -173,7 +173,6 @@ struct flow *udp_splice_open(struct worker *w, int fd, const struct side *at,
 	}
 	flow_hash(w, f);
 	touch(w, u);
-	w->stats.flows_opened++;
 	return f;
 }
 
@@ -417,11 +416,6 @@ void udp_splice_event(struct worker *w, union tag tag, uint32_t events)
 }
 
 void udp_splice_flow_timer(struct worker *w, struct flow *f)
-{
-	release(w, splice_of(f));
-}
-
-void udp_splice_flow_close(struct worker *w, struct flow *f)
 {
 	release(w, splice_of(f));
 }

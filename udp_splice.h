@@ -53,6 +53,4 @@ void udp_splice_flow_work(struct worker *w, struct flow *f);
 /* The flow's timer fired */
 void udp_splice_flow_timer(struct worker *w, struct flow *f);
 
-void udp_splice_flow_close(struct worker *w, struct flow *f);
-
 #endif

@@ -69,8 +69,7 @@ const char *err_str(int err)
 	return strerror(err);
 }
 
-/* Value of the hexadecimal or decimal digit @c, or 16 */
-static unsigned digit(char c)
+unsigned hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return (unsigned)(c - '0');
@@ -95,7 +94,7 @@ int parse_num(const char *s, uint64_t max, uint64_t *out)
 		return -EINVAL;
 
 	for (; *s; s++) {
-		d = digit(*s);
+		d = hex_digit(*s);
 		if (d >= base)
 			return -EINVAL;
 		range |= d > max || v > (max - d) / base;

@@ -30,6 +30,9 @@ void random_fill(void *dst, size_t len);
  */
 const char *err_str(int err);
 
+/* Value of the hexadecimal or decimal digit @c, or 16 */
+unsigned hex_digit(char c);
+
 /* Decimal or 0x number of at most @max that takes up all of @s: 0, or -EINVAL,
  * -ERANGE
  */

@@ -352,7 +352,7 @@ static void start(void)
 	static struct scratch scratch;
 	static struct link l = {
 		.ops = &fuzz_ops, .fd = -1, .gso_max = 65535 + 14,
-		.caps = LINK_TX_CSUM | LINK_RX_CSUM | LINK_TX_TSO | LINK_TX_USO,
+		.caps = LINK_TX_CSUM | LINK_TX_TSO | LINK_TX_USO,
 	};
 	static struct conf cf;
 	int i;

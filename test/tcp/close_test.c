@@ -45,6 +45,27 @@ static void t_guest_first(void)
 	CHECK(state() == TS_CLOSED);
 }
 
+/* ... and the peer's last bytes come together with its FIN */
+static void t_guest_first_last_bytes(void)
+{
+	const struct seg *s;
+	uint32_t got = 0;
+
+	connect_full();
+	send_seg(FIN | ACK, 0, 0, 0);
+	s = wait_seg(10);
+	CHECK(s && s->flags == ACK && s->ack == 1 && sock_at_eof());
+	sock_write(5000);
+	sock_close();
+	pump();
+	while ((s = wait_seg(10)) && !(s->flags & FIN))
+		got += s->len;
+	CHECK(s && got + s->len == 5000 && s->seq + s->len == 5000);
+	send_seg(ACK, 1, 5001, 0);
+	QUIET();
+	CHECK(state() == TS_CLOSED);
+}
+
 /* The host's peer closes first */
 static void t_host_first(void)
 {
@@ -169,6 +190,27 @@ static void t_fin_parked(void)
 		;
 	CHECK(s && state() == TS_CLOSE_WAIT && sock_at_eof());
 	CHECK(flow()->rcv_edge - flow()->rcv_nxt < 1 << 24);
+}
+
+/* ... also where the window is closed, and the guest then acknowledges something else */
+static void t_fin_parked_no_window(void)
+{
+	connect_full();
+	CHECK(sock_write(10) == 10);
+	pump();
+	CHECK(get_seg());
+	me.send_errno = EAGAIN;
+	data(0, MSS);
+	pump();
+	flow()->rcv_edge = flow()->rcv_told = flow()->rcv_nxt;
+	send_seg(FIN | ACK, MSS, 0, 0);
+	send_seg(ACK, MSS + 1, 10, 0);
+	pass(5);
+	CHECK(state() == TS_ESTABLISHED && flow()->snd_una == flow()->iss + 11);
+	me.send_errno = 0;
+	pass(500);
+	CHECK(sock_read(10000) == MSS && sock_at_eof() && state() == TS_CLOSE_WAIT);
+	forget_segs();
 }
 
 static void t_fin_no_window(void)
@@ -374,9 +416,19 @@ static void t_paws(void)
 	pass(10);
 	CHECK(sock_read(1000) == 100);
 	forget_segs();
+	/* what came ahead of a hole says nothing about what is still to fill it */
+	me.tsval += 10;
+	send_seg(ACK, 300, 0, 100);
+	pump();
+	forget_segs();
+	me.tsval -= 5;
+	send_seg(ACK, 200, 0, 100);
+	EXPECT(ACK, 0, 400, 0);
+	CHECK(sock_read(1000) == 200);
+	me.tsval -= 5;
 	/* a reset is exempt */
 	me.tsval -= 500;
-	send_seg(RST, 200, 0, 0);
+	send_seg(RST, 400, 0, 0);
 	QUIET();
 	CHECK(state() == TS_CLOSED);
 }
@@ -419,7 +471,7 @@ static void t_idle(void)
 		CHECK(s->seq == 19 && (!probes || waited() < 300000));
 		probes++;
 	}
-	CHECK(s && s->flags & RST && state() == TS_CLOSED && probes > 3);
+	CHECK(s && s->flags & RST && state() == TS_CLOSED && probes == 5);
 	CHECK(sock_errno() == ECONNRESET);
 }
 
@@ -610,6 +662,7 @@ static void t_anything(void)
 int main(void)
 {
 	RUN(t_guest_first);
+	RUN(t_guest_first_last_bytes);
 	RUN(t_host_first);
 	RUN(t_fin_with_data);
 	RUN(t_at_once);
@@ -617,6 +670,7 @@ int main(void)
 	RUN(t_fin_acks_fin);
 	RUN(t_fin_early);
 	RUN(t_fin_parked);
+	RUN(t_fin_parked_no_window);
 	RUN(t_fin_no_window);
 	RUN(t_fin_again);
 	RUN(t_last_ack_lost);

@@ -85,6 +85,25 @@ static void t_mss(void)
 	}
 }
 
+/* What we announce, whatever the MTU */
+static void t_mss_announced(void)
+{
+	static const unsigned mtus[] = { 1, 30, 59, 68, 1500, 65520 };
+	size_t i;
+
+	for (i = 0; i < NELEM(mtus); i++) {
+		int max = mtus[i] - 20 - (me.world->ver == V6 ? 40 : 20);
+		const struct seg *s;
+
+		me.cf.mtu = mtus[i];
+		start_syn((struct syn_opts){ .mss = 1460, .ws = NONE });
+		s = EXPECT(SYN | ACK, -1, 0, 0);
+		CHECK(s->mss == MAX(max, 64));
+		start_over();
+	}
+	me.cf.mtu = 65520;
+}
+
 /* A window is what its field says, scaled; a scale of more than 14 is one of 14 */
 static void t_window_scale(void)
 {
@@ -505,6 +524,7 @@ int main(void)
 {
 	RUN(t_options);
 	RUN(t_mss);
+	RUN(t_mss_announced);
 	RUN(t_window_scale);
 	RUN(t_refused);
 	RUN(t_connecting);

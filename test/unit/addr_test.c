@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* addr_test.c - text forms, kinds and prefixes of addresses */
+/* addr_test.c - text forms, kinds and prefixes of addresses; links: util */
 #include <errno.h>
 
 #include "addr.h"

@@ -101,6 +101,22 @@ static void t_exhausted(struct chunks *c)
 	CHECK(chunks_free(c) == CHUNK_COUNT);
 }
 
+/* However many ask, a quarter of the pool is left for what comes ahead of a hole */
+static void t_lent(struct chunks *c)
+{
+	int n, all = 0, before = 64;
+
+	while ((n = chunks_lend(c, 64))) {
+		CHECK(n <= before);
+		before = n;
+		all += n;
+	}
+	CHECK(all > CHUNK_COUNT / 2 && all <= CHUNK_COUNT / 4 * 3);
+	chunks_return(c, all);
+	CHECK(chunks_lend(c, 3) == 3);
+	chunks_return(c, 3);
+}
+
 int main(void)
 {
 	unsigned i, seed = 1;
@@ -112,5 +128,6 @@ int main(void)
 		stream[i] = rand();
 	t_random(c);
 	t_exhausted(c);
+	t_lent(c);
 	return test_end("chunk");
 }

@@ -432,6 +432,10 @@ static void t_any(void)
 	bad = m;				/* an address too short for one */
 	opt(&bad, 3, "\0\0\0\1\0\0\0\0\0\0\0\0\0\5\0\4\1\2\3\4", 20);
 	CHECK(!reply(&bad, &re));
+	bad = m;				/* ... or without the last of its lifetimes */
+	opt(&bad, 3, "\0\0\0\1\0\0\0\0\0\0\0\0\0\5\0\x14"
+		     "\1\2\3\4\5\6\7\10\1\2\3\4\5\6\7\10\0\0\0\1", 36);
+	CHECK(!reply(&bad, &re));
 }
 
 int main(void)

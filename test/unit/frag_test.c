@@ -157,6 +157,10 @@ static void t_hostile(struct frags *t)
 	CHECK(!give(t, 0, 1002, 0, 16, 1, 1, &f));
 	CHECK(!give(t, 0, 1003, 64, 8, 1, 1, &f));
 	CHECK(!give(t, 0, 1003, 0, 8, 0, 1, &f));
+	/* as many bytes as there should be, but one piece lies behind the end */
+	CHECK(!give(t, 0, 1008, 0, 8, 1, 1, &f));
+	CHECK(!give(t, 0, 1008, 80, 8, 1, 1, &f));
+	CHECK(!give(t, 0, 1008, 16, 8, 0, 1, &f));
 	/* beyond the largest datagram; odd size in the middle; empty */
 	CHECK(!give(t, 0, 1004, 65528, 64, 0, 1, &f));
 	CHECK(!give(t, 0, 1005, 0, 9, 1, 1, &f));
@@ -195,8 +199,10 @@ static void t_dropped(struct frags *t)
 	CHECK(counted() == 1);
 	give(t, 1, 5003, 0, 8, 1, now, &f);
 	give(t, 1, 5003, 8, 8, 1, now, &f);
-	give(t, 1, 5004, 0, 8, 1, now + 100000, &f);
-	CHECK(counted() == 2);
+	give(t, 1, 5003, 16, 8, 1, now + 30000, &f);
+	CHECK(!counted());
+	give(t, 1, 5004, 0, 8, 1, now + 30001, &f);
+	CHECK(counted() == 3);
 	for (i = 0; i < 16; i++)
 		give(t, 1, 5100 + i, 0, 8, 1, now + 100001, &f);
 	CHECK(counted() == 1);

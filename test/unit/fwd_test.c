@@ -158,7 +158,7 @@ static void t_from_guest(void)
 
 		fill(&s);
 		vary(&s, rows[i].vary);
-		rc = fwd_from_guest(&s.cf, &s.g, rows[i].proto, &dst, &remote);
+		rc = fwd_from_guest(&s.cf, rows[i].proto, &dst, &remote);
 		if (!CHECK(rc == rows[i].rc) ||
 		    !CHECK(rc || (addr_eq(&remote.addr, &want) &&
 				  remote.port == rows[i].port)))

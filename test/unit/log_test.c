@@ -157,6 +157,9 @@ static void flood(void)
 	log_limited(&b, now + 200, LOG_NOTE, "dropped");
 	for (i = 0; i < 10; i++)
 		log_limited(&b, now + 60000, LOG_NOTE, "r%d", i);
+	log_limited(&b, now + 61000, LOG_NOTE, "s");
+	for (i = 0; i < 10; i++)		/* what was left is not saved up */
+		log_limited(&b, now + 62000, LOG_NOTE, "t%d", i);
 }
 
 static void t_bucket(void)
@@ -165,7 +168,9 @@ static void t_bucket(void)
 	CHECK(!strcmp(text, "m0\nm1\nm2\nm3\nm4\n"
 			    "next (96 messages suppressed before this one)\n"
 			    "r0 (1 messages suppressed before this one)\n"
-			    "r1\nr2\nr3\nr4\n"));
+			    "r1\nr2\nr3\nr4\n"
+			    "s (5 messages suppressed before this one)\n"
+			    "t0\nt1\nt2\nt3\nt4\n"));
 }
 
 static void file_few(void)

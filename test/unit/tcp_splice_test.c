@@ -129,7 +129,9 @@ static void begin(void)
 	CHECK(!sock_connect(peer, &front, 0));
 	fd = accepted(lf);
 	CHECK(!sock_local(peer, &from));
+	w.stats.flows_opened = 0;
 	CHECK(tcp_splice_open(&w, fd, &from, &back, false));
+	CHECK(w.stats.flows_opened == 1);
 	pump();
 	service = accepted(lb);
 	pump();
