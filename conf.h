@@ -19,6 +19,7 @@
 enum mode { MODE_PASST, MODE_PASTA };
 
 #define CONF_DNS_MAX	3
+#define CONF_OTHERS_MAX	64
 #define CONF_SEARCH_MAX	6
 #define NAME_LEN_MAX	254		/* domain name and NUL */
 #define MTU_DEFAULT	65520
@@ -33,6 +34,8 @@ struct net_conf {
 	bool local;			/* no uplink: link-local addresses only */
 	struct addr addr;		/* the guest's own, assigned by us */
 	int plen;
+	struct addr others[CONF_OTHERS_MAX];	/* that it has as well, copied */
+	int other_count;
 	struct addr gw;			/* the guest's default router */
 	struct addr our;		/* ours on the link: v4 router, v6 link-local */
 	struct addr host_ll;		/* v6: link-local address of the template */

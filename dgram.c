@@ -21,6 +21,7 @@
 #include "dgram.h"
 #include "dgram_int.h"
 #include "fwd.h"
+#include "listen.h"
 #include "util.h"
 
 enum {
@@ -63,38 +64,53 @@ static enum ipver ver_of(const struct flow *f)
 	return addr_ver(&f->guest.addr);
 }
 
-/* To the guest's port, or to any if that is taken or not for us */
+static int bind_to(struct worker *w, const struct dgram *d, uint16_t port)
+{
+	enum ipver v = ver_of(&d->f);
+	struct side at = { addr_any(v), port };
+
+	if (addr_is_loopback(&d->remote.addr))
+		return sock_bind(d->f.fd, &at, 0);
+	return sock_bind_outbound(w->cf, d->f.fd, v, port);
+}
+
+/* To the guest's port, which may be one that we forward; or to any if that is taken or not
+ * for us
+ */
 static int bind_port(struct worker *w, const struct dgram *d)
 {
-	const struct flow *f = &d->f;
-	struct side at = { .port = f->guest.port };
-	enum ipver v = ver_of(f);
-	int rc;
+	uint16_t port = d->f.guest.port;
+	int rc = 0;
 
-	if (!addr_is_loopback(&d->remote.addr)) {
-		rc = sock_bind_outbound(w->cf, f->fd, v, at.port);
-		return rc ? sock_bind_outbound(w->cf, f->fd, v, 0) : 0;
+	if (!addr_is_loopback(&d->remote.addr))
+		rc = sock_outbound_device(w->cf, d->f.fd, ver_of(&d->f));
+	if (rc)
+		return rc;
+	rc = bind_to(w, d, port);
+	if (rc == -EADDRINUSE && dgram_is_udp(d) && !d->any_peer &&
+	    listen_share(w, port, true)) {
+		rc = bind_to(w, d, port);
+		listen_share(w, port, false);
 	}
-	at.addr = addr_any(v);
-	sock_bind(f->fd, &at, 0);
-	return 0;
+	return rc ? bind_to(w, d, 0) : 0;
 }
 
 static int connect_peer(struct worker *w, struct dgram *d)
 {
 	const struct flow *f = &d->f;
-	int rc = -EACCES;		/* what connect() says to broadcast */
+	int rc;
 
-	if (!d->any_peer)
+	if (!d->any_peer) {
 		rc = sock_connect(f->fd, &d->remote,
 				  w->cf->net[ver_of(f)].template_index);
-	if (!rc) {
-		sock_dgram_drain(f->fd);
-		return 0;
+		if (!rc)
+			sock_dgram_drain(f->fd);
+		if (rc != -EACCES || !dgram_is_udp(d))
+			return rc;
+		d->any_peer = true;	/* a broadcast address: the kernel knows */
+		if (listen_share(w, f->guest.port, false))
+			return rc;	/* it would get what is to be forwarded */
 	}
-	if (rc != -EACCES || !dgram_is_udp(d))
-		return rc;
-	d->any_peer = true;
 	return sock_opt(f->fd, SOL_SOCKET, SO_BROADCAST, 1);
 }
 
@@ -151,6 +167,7 @@ static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 {
 	struct side remote;
 	struct dgram *d;
+	bool any_peer;
 	int rc;
 
 	rc = fwd_from_guest(w->cf, p->proto, &p->dst, &remote);
@@ -168,7 +185,12 @@ static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 	d->train_max = UINT16_MAX;
 	d->any_peer = addr_is_multicast(&remote.addr) ||
 		      addr_is_broadcast(&remote.addr);
+	any_peer = d->any_peer;
 	rc = open_socket(w, d, dgram_is_udp(d) ? EV_UDP : EV_ICMP);
+	if (rc == -EACCES && d->any_peer != any_peer) {
+		close(d->f.fd);
+		rc = open_socket(w, d, EV_UDP);
+	}
 	if (rc < 0) {
 		dgram_close(w, d);
 		return rc;

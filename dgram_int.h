@@ -21,7 +21,7 @@ enum {
 struct dgram_state {
 	struct mmsghdr mm[LINK_BATCH];
 	union sock_ctl ctl[LINK_BATCH];
-	union sockaddr_any name;	/* of a datagram's peer */
+	union sockaddr_any names[DGRAM_BATCH];	/* of datagrams' peers */
 	struct sock_meta meta[DGRAM_BATCH];
 	struct cut cuts[DGRAM_BATCH];	/* what did not fit a frame */
 	uint32_t frag_id;

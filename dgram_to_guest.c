@@ -42,8 +42,11 @@ struct batch {
 	int per;			/* messages in a slot */
 	int n, got;			/* messages asked for and received */
 	size_t size;			/* of a message, if there are several in a slot */
+	uint64_t strangers;		/* bits: messages that are not the peer's */
 	struct side peer;		/* as the guest sees it */
 };
+
+_Static_assert(DGRAM_BATCH <= 64, "a bit for each message");
 
 static size_t guest_mtu(const struct worker *w)
 {
@@ -102,8 +105,8 @@ static int put_message(struct worker *w, const struct dgram *d, const struct bat
 		.msg_iov = iov, .msg_iovlen = used,
 		.msg_control = x->ctl[i].buf,
 		.msg_controllen = sizeof(x->ctl[i].buf),
-		.msg_name = b->n == 1 ? &x->name : NULL,
-		.msg_namelen = b->n == 1 ? sizeof(x->name) : 0,
+		.msg_name = &x->names[i],
+		.msg_namelen = sizeof(x->names[i]),
 	};
 	return used;
 }
@@ -129,9 +132,31 @@ static void prepare(struct worker *w, const struct dgram *d, struct batch *b)
 	b->n = i;
 }
 
-/* Who sent what was received, as the guest sees it. False: nobody that it talks to.
- * Only sockets that are read one message at a time ask for names.
- */
+/* Those for which the kernel had chosen this socket before it was connected */
+static uint64_t find_strangers(struct worker *w, const struct dgram *d, int n)
+{
+	uint64_t found = 0;
+	int i;
+
+	if (!dgram_is_udp(d) || d->any_peer)
+		return 0;
+	for (i = 0; i < n; i++) {
+		struct side from = sock_side(&w->dgram->names[i]);
+
+		if (likely(side_eq(&from, &d->remote)))
+			continue;
+		found |= 1ULL << i;
+		w->stats.drop[DROP_ADDR]++;
+	}
+	return found;
+}
+
+static bool is_stranger(const struct batch *b, int i)
+{
+	return unlikely(b->strangers >> i & 1);
+}
+
+/* Who sent what was received, as the guest sees it. False: nobody that it talks to. */
 static bool who_sent(struct worker *w, const struct dgram *d, struct side *peer)
 {
 	struct side from;
@@ -139,7 +164,7 @@ static bool who_sent(struct worker *w, const struct dgram *d, struct side *peer)
 	*peer = d->f.seen;
 	if (dgram_is_udp(d) && !d->any_peer)
 		return true;
-	from = sock_side(&w->dgram->name);
+	from = sock_side(&w->dgram->names[0]);
 	if (d->any_peer) {
 		*peer = (struct side){ fwd_show(w->cf, &w->guest, &from.addr),
 				       from.port };
@@ -172,7 +197,8 @@ static int frame_of(const struct worker *w, const struct dgram *d, const struct 
 	size_t room = w->link->gso_max - b->slots->hdr.iov_len;
 	int k, max = MIN(b->per, b->got - i);
 
-	if (!cut_fits(&b->peer.addr, guest_mtu(w), seg) || (seg < len && len > room))
+	if (is_stranger(b, i) || !cut_fits(&b->peer.addr, guest_mtu(w), seg) ||
+	    (seg < len && len > room))
 		return 0;
 	if (b->per == 1)
 		return 1;
@@ -181,7 +207,8 @@ static int frame_of(const struct worker *w, const struct dgram *d, const struct 
 	for (k = 1; k < max && len == b->size; k++) {
 		len = payload_of(w, d, i + k);
 		if (!len || len > b->size || meta[i + k].ttl != meta[i].ttl ||
-		    meta[i + k].tos != meta[i].tos || meta[i + k].gso_size)
+		    meta[i + k].tos != meta[i].tos || meta[i + k].gso_size ||
+		    is_stranger(b, i + k))
 			break;
 	}
 	return k;
@@ -306,12 +333,16 @@ static void pass_on(struct worker *w, const struct dgram *d, const struct batch 
 			break;
 		put_frame(w, d, b, i, k, &b->slots[used++]);
 	}
-	for (j = i; j < b->got; j++)
-		keep(w, d, b, j);
+	for (j = i; j < b->got; j++) {
+		if (!is_stranger(b, j))
+			keep(w, d, b, j);
+	}
 	sent = w->link->ops->tx_commit(w->link, b->slots, used, b->lent);
 	count_commit(w, sent, used);
-	for (j = i; j < b->got; j++)
-		send_kept(w, &x->cuts[j]);
+	for (j = i; j < b->got; j++) {
+		if (!is_stranger(b, j))
+			send_kept(w, &x->cuts[j]);
+	}
 }
 
 void dgram_pass(struct worker *w, struct dgram *d, size_t len)
@@ -361,6 +392,7 @@ static size_t receive(struct worker *w, struct dgram *d, int *count)
 		return d->readable;
 	}
 	d->readable = b.got == b.n;	/* else the queue was seen empty */
+	b.strangers = find_strangers(w, d, b.got);
 	for (i = 0; i < b.got; i++)
 		bytes += w->dgram->mm[i].msg_len;
 	pass_on(w, d, &b);

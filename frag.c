@@ -138,9 +138,11 @@ static bool parse(struct piece *p, struct span s)
 	type = p->hdr[12] << 8 | p->hdr[13];
 	if (type == ETH_P_IP ? !parse_ip4(p, s) : !parse_ip6(p, s))
 		return false;
-	/* All but the last are whole units; none ends beyond the largest datagram */
+	/* All but the last are whole units; none ends beyond the largest datagram. Only
+	 * IPv4 counts its header to that.
+	 */
 	return p->data.left && !(p->more && p->data.left % UNIT) &&
-	       p->off + p->data.left + p->hdrlen - ETH_LEN <= 65535;
+	       p->off + p->data.left + (type == ETH_P_IP ? 20 : 0) <= 65535;
 }
 
 /* The datagram will not be whole: fragments lost */

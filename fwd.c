@@ -57,13 +57,25 @@ int fwd_from_guest(const struct conf *cf, uint8_t proto, const struct side *dst,
 	return addr_is_any(&remote->addr) ? -EHOSTUNREACH : 0;
 }
 
+/* An address that the guest has from us, which the host has as well? */
+static bool is_assigned(const struct net_conf *net, const struct addr *a)
+{
+	int i;
+
+	for (i = 0; i < net->other_count; i++) {
+		if (addr_eq(&net->others[i], a))
+			return true;
+	}
+	return matches(&net->addr, a);
+}
+
 /* Would the guest take it for itself, or never answer it? */
 static bool is_guests_own(const struct net_conf *net, const struct guest *g,
 			  const struct addr *a)
 {
 	enum ipver v = addr_ver(a);
 
-	return addr_is_loopback(a) || addr_is_any(a) || addr_eq(a, &net->addr) ||
+	return addr_is_loopback(a) || addr_is_any(a) || is_assigned(net, a) ||
 	       addr_eq(a, &g->seen[v]) || (v == V6 && addr_eq(a, &g->seen_ll));
 }
 
@@ -76,7 +88,7 @@ struct addr fwd_show(const struct conf *cf, const struct guest *g,
 
 	if (addr_eq(remote, &lo) && !addr_is_any(&net->map_host_loopback))
 		return net->map_host_loopback;
-	if (matches(&net->addr, remote) && !addr_is_any(&net->map_guest_addr))
+	if (is_assigned(net, remote) && !addr_is_any(&net->map_guest_addr))
 		return net->map_guest_addr;
 	if (is_guests_own(net, g, remote))
 		return net->our;

@@ -464,6 +464,37 @@ int listen_apply(struct worker *w, struct listen_table *t, bool leaf)
 	return t->dir == LISTEN_IN ? apply_all(&a) : w->in_ns(w, apply_all, &a);
 }
 
+static void share_port(struct listen_port *p, bool on)
+{
+	bool among = p->fd[SLOT_V4] || p->fd[SLOT_V6];	/* see extend() */
+	int i;
+
+	for (i = 0; i < SLOTS; i++) {
+		if (p->fd[i])
+			sock_listen_share(slot_fd(p, i), on || (among && i == SLOT_RULE));
+	}
+}
+
+bool listen_share(struct worker *w, uint16_t port, bool on)
+{
+	struct listen_table *t;
+	bool found = false;
+	int i;
+
+	if (!w->listen)
+		return false;
+	t = table_of(w, LISTEN_IN);
+	for (i = 0; i < t->rules.count; i++) {
+		const struct fwd_rule *r = &t->rules.rules[i];
+
+		if (r->proto != IPPROTO_UDP || port < r->first || port > r->last)
+			continue;
+		share_port(&t->ports[t->base[i] + port - r->first], on);
+		found = true;
+	}
+	return found;
+}
+
 bool listen_open(struct worker *w, enum listen_dir dir)
 {
 	struct listen_table *t = table_of(w, dir);

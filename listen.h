@@ -16,6 +16,7 @@
 #define LISTEN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "loop.h"
 
@@ -47,6 +48,12 @@ void listen_event(struct worker *w, union tag tag, uint32_t events);
 /* Time to look again what listens */
 struct timer *listen_timer(struct worker *w);
 void listen_turn(struct worker *w);
+
+/* May sockets with SO_REUSEADDR be bound beside ours that wait at a UDP port of the host? Not
+ * unless we are about to bind one, which then has to be connected at once. False: there
+ * are none.
+ */
+bool listen_share(struct worker *w, uint16_t port, bool on);
 
 /* Peers that come before the guest can be told of them wait: where they are, and not for
  * long. Do some? Then it should be asked to show itself, each time the timer fires.

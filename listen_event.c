@@ -10,6 +10,7 @@
  * Called by the loop. RFC 768; RFC 1122, 4.1.3.5: answers come from the address asked.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -26,6 +27,12 @@
 #include "worker.h"
 
 enum { TURN_PEERS = 64 };		/* budget of a socket in a turn */
+
+/* Datagrams to be passed on: payload i is in udp_peer_buffer(w, i) */
+struct backlog {
+	int n;
+	struct sock_arrival a[UDP_PEER_BUFFERS];
+};
 
 static struct side target_of(const struct listen_at *at)
 {
@@ -127,9 +134,28 @@ static struct sock_place place_of(const struct worker *w, const struct listen_at
 	return p;
 }
 
+/* Between bind() and connect() a new socket got what is for anybody: keep that, and what
+ * its peer sent since, for the way that all takes that comes to the port
+ */
+static void collect(struct worker *w, int fd, const struct addr *to, struct backlog *b)
+{
+	int tries;
+
+	for (tries = 0; tries < TURN_PEERS && b->n < UDP_PEER_BUFFERS; tries++) {
+		struct sock_arrival *a = &b->a[b->n];
+		int rc = sock_listen_recv(fd, udp_peer_buffer(w, b->n), UDP_PEER_MAX, a);
+
+		if (rc == -EAGAIN)
+			return;
+		a->to = *to;
+		b->n += !rc;
+	}
+	sock_dgram_drain(fd);
+}
+
 /* A socket for the peer from here on: descriptor or -errno */
 static int split(struct worker *w, const struct listen_at *at, const struct sock_place *p,
-		 const struct sock_arrival *a, bool spliced)
+		 const struct sock_arrival *a, bool spliced, struct backlog *b)
 {
 	enum ipver v = addr_ver(&a->peer.addr);
 	int rc, fd = spliced ? splice_socket(w, IPPROTO_UDP, v, at->table->dir == LISTEN_OUT) :
@@ -138,20 +164,22 @@ static int split(struct worker *w, const struct listen_at *at, const struct sock
 	if (fd < 0)
 		return fd;
 	rc = sock_listen_split(fd, at->fd, p, a);
-	if (!rc)
+	if (!rc) {
+		collect(w, fd, &p->at.addr, b);
 		return fd;
+	}
 	close(fd);
 	return rc;
 }
 
 static void splice_datagram(struct worker *w, const struct listen_at *at,
-			    const struct sock_arrival *a, void *data)
+			    const struct sock_arrival *a, struct backlog *b)
 {
 	struct sock_place p = place_of(w, at, a);
 	bool to_ns = at->table->dir == LISTEN_IN;
 	struct side to = target_of(at);
 	struct flow *f = udp_splice_find(w, &p.at, &a->peer, to_ns);
-	int fd = f ? -1 : split(w, at, &p, a, true);
+	int fd = f ? -1 : split(w, at, &p, a, true, b);
 
 	if (!f && fd >= 0) {
 		f = udp_splice_open(w, fd, &p.at, &a->peer, &to, to_ns);
@@ -160,17 +188,17 @@ static void splice_datagram(struct worker *w, const struct listen_at *at,
 	}
 	if (!f)
 		w->stats.drop[DROP_FLOWS]++;
-	else if (!udp_splice_send(w, f, data, a->len, 0))
+	else if (!udp_splice_send(w, f, udp_peer_buffer(w, 0), a->len, a->gso_size))
 		listen_refused(w, at);
 }
 
 static void link_datagram(struct worker *w, const struct listen_at *at,
-			  const struct sock_arrival *a)
+			  const struct sock_arrival *a, struct backlog *b)
 {
 	struct sock_place p = place_of(w, at, a);
 	struct side to = target_of(at);
 	struct flow *f = udp_peer_find(w, &a->peer, &to);
-	int fd = f ? -1 : split(w, at, &p, a, false);
+	int fd = f ? -1 : split(w, at, &p, a, false, b);
 
 	if (!f && fd >= 0) {
 		f = udp_peer_open(w, fd, &a->peer, &to);
@@ -183,26 +211,37 @@ static void link_datagram(struct worker *w, const struct listen_at *at,
 		w->stats.drop[DROP_FLOWS]++;
 }
 
+/* Its payload is in the first buffer */
+static void take_datagram(struct worker *w, const struct listen_at *at,
+			  const struct sock_arrival *a, struct backlog *b)
+{
+	if (!addr_is_unicast(&a->peer.addr) || !a->peer.port)
+		w->stats.drop[DROP_ADDR]++;
+	else if (is_spliced(w, at, &a->peer))
+		splice_datagram(w, at, a, b);
+	else if (is_linked(w, at))
+		link_datagram(w, at, a, b);
+}
+
 static void receive_all(struct worker *w, const struct listen_at *at)
 {
-	void *data = udp_peer_buffer(w);
-	struct sock_arrival a;
-	int i;
+	struct backlog b;
+	int i, j;
 
 	sock_listen_tell(at->fd, at->v6);
 	for (i = 0; i < TURN_PEERS; i++) {
-		int rc = sock_listen_recv(at->fd, data, UDP_PEER_MAX, &a);
+		int rc = sock_listen_recv(at->fd, udp_peer_buffer(w, 0), UDP_PEER_MAX, b.a);
 
 		if (rc == -EAGAIN)
 			return;
 		if (rc)
 			continue;
-		if (!addr_is_unicast(&a.peer.addr) || !a.peer.port)
-			w->stats.drop[DROP_ADDR]++;
-		else if (is_spliced(w, at, &a.peer))
-			splice_datagram(w, at, &a, data);
-		else if (is_linked(w, at))
-			link_datagram(w, at, &a);
+		b.n = 1;
+		take_datagram(w, at, b.a, &b);
+		for (j = 1; j < b.n; j++) {
+			memcpy(udp_peer_buffer(w, 0), udp_peer_buffer(w, j), b.a[j].len);
+			take_datagram(w, at, &b.a[j], &b);
+		}
 	}
 }
 

@@ -405,6 +405,29 @@ static int chosen(struct nl *nl, struct net_conf *nc, bool *outbound)
 	return (int)link.index;
 }
 
+bool netlink_is_copied(const struct net_addr *a, enum ipver ver)
+{
+	return !(a->flags & (IFA_F_DEPRECATED | IFA_F_DADFAILED)) &&
+	       a->scope < RT_SCOPE_LINK && !(ver == V6 && addr_is_linklocal(&a->addr));
+}
+
+/* The guest will have them, and take who has them too for itself */
+static void note_others(struct conf *cf, enum ipver ver, const struct net *net)
+{
+	struct net_conf *nc = &cf->net[ver];
+	int i;
+
+	nc->other_count = 0;
+	if (!cf->config_net || cf->no_copy_addrs || nc->local || nc->addr_set)
+		return;
+	for (i = 0; i < net->addr_count && nc->other_count < CONF_OTHERS_MAX; i++) {
+		const struct net_addr *a = &net->addrs[i];
+
+		if (netlink_is_copied(a, ver) && !addr_eq(&a->addr, &nc->addr))
+			nc->others[nc->other_count++] = a->addr;
+	}
+}
+
 static int discover(struct nl *nl, struct net_conf *nc, enum ipver ver, struct net *net)
 {
 	struct net_link link;
@@ -443,6 +466,7 @@ int netlink_discover(struct nl *nl, struct conf *cf, struct net_host *host)
 		rc = discover(nl, &cf->net[ver], ver, &host->net[ver]);
 		if (rc < 0)
 			return rc;
+		note_others(cf, ver, &host->net[ver]);
 	}
 	return 0;
 }

@@ -126,6 +126,11 @@ void netlink_pick_route(struct net *net, enum ipver ver, unsigned want);
 /* From the addresses of @net choose its template's address; pure */
 void netlink_pick_addr(struct net *net, enum ipver ver);
 
+/* Does the guest get the address @a of its template, besides its first one? Not what is going
+ * away or of this link only; pure
+ */
+bool netlink_is_copied(const struct net_addr *a, enum ipver ver);
+
 /* Complete @nc from @t where the user has not decided, or for local mode if there is no
  * address to use: local, addr, plen, gw, our, host_ll, template_index; pure
  */

@@ -238,13 +238,9 @@ static void set_linklocal(struct setup *s)
 	put_gen_mode(s->nl, (uint8_t)s->tap.gen_mode);
 }
 
-/* Is the address for the guest? Not what is going away or of this link only. */
 static bool wanted(const struct target *to, enum ipver ver, const struct net_addr *a)
 {
-	if (addr_eq(&a->addr, &to->nc->addr))
-		return true;
-	return !(a->flags & (IFA_F_DEPRECATED | IFA_F_DADFAILED)) &&
-	       a->scope < RT_SCOPE_LINK && !(ver == V6 && addr_is_linklocal(&a->addr));
+	return addr_eq(&a->addr, &to->nc->addr) || netlink_is_copied(a, ver);
 }
 
 /* The route of the host to the prefix of @a, or NULL */

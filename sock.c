@@ -61,14 +61,21 @@ int sock_open(uint8_t proto, enum ipver ver)
 }
 
 /* #syscalls setsockopt */
+int sock_outbound_device(const struct conf *cf, int fd, enum ipver ver)
+{
+	const char *name = cf->net[ver].outbound_if;
+	size_t len = strlen(name);
+
+	if (len && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, len + 1))
+		return -errno;
+	return 0;
+}
+
 int sock_bind_outbound(const struct conf *cf, int fd, enum ipver ver, uint16_t port)
 {
 	const struct net_conf *n = &cf->net[ver];
 	struct side s = { n->outbound, port };
-	size_t len = strlen(n->outbound_if);
 
-	if (len && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, n->outbound_if, len + 1))
-		return -errno;
 	if (addr_is_any(&s.addr)) {
 		if (!port)
 			return 0;

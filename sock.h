@@ -58,8 +58,13 @@ uint8_t sock_family(enum ipver ver);
  */
 int sock_open(uint8_t proto, enum ipver ver);
 
-/* Bind to the outbound address and device of @cf, as far as they are asked for, and
- * to @port unless that is 0. 0 or -errno.
+/* Bind to the outbound device of @cf, if one is asked for: 0 or -errno. Once only: the kernel
+ * allows no change.
+ */
+int sock_outbound_device(const struct conf *cf, int fd, enum ipver ver);
+
+/* Bind to the outbound address of @cf, if one is asked for, and to @port unless that
+ * is 0. 0 or -errno.
  */
 int sock_bind_outbound(const struct conf *cf, int fd, enum ipver ver,
 		       uint16_t port);

@@ -198,10 +198,10 @@ void sock_listen_tell(int fd, bool v6)
 /* #syscalls recvmsg */
 int sock_listen_recv(int fd, void *buf, size_t size, struct sock_arrival *a)
 {
-	union sockaddr_any from;
+	union sockaddr_any from = { 0 };
 	union {
 		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+		char buf[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	} ctl;
 	struct iovec iov = { buf, size };
 	struct msghdr m = {
@@ -217,7 +217,11 @@ int sock_listen_recv(int fd, void *buf, size_t size, struct sock_arrival *a)
 	if (len < 0)
 		return -errno;
 
-	*a = (struct sock_arrival){ .peer = sock_side(&from), .len = len };
+	*a = (struct sock_arrival){
+		.peer = sock_side(&from), .len = len,
+		.gso_size = sock_dgram_meta(&m).gso_size,
+		.ifindex = from.in6.sin6_scope_id,	/* IPv4: behind its end, 0 */
+	};
 	read_pktinfo(&m, a);
 	return 0;
 }

@@ -60,6 +60,7 @@ struct sock_arrival {
 	struct addr to;			/* where it was sent */
 	unsigned ifindex;		/* where it came in */
 	size_t len;
+	uint16_t gso_size;		/* a train of datagrams of this size, or 0 */
 };
 
 /* Have the addresses told, also of datagrams that wait already. Opening does not do it, as
@@ -67,7 +68,7 @@ struct sock_arrival {
  */
 void sock_listen_tell(int fd, bool v6);
 
-/* Take one, payload to @buf: 0 or -errno */
+/* Take one, payload to @buf: 0 or -errno. Other sockets don't tell @a->to. */
 int sock_listen_recv(int fd, void *buf, size_t size, struct sock_arrival *a);
 
 /* Make @fd, a new UDP socket, the one for what @a->peer sends to @at from now on, a place

@@ -46,7 +46,7 @@ enum {
 	REFUSED = 100,			/* ms */
 };
 
-enum { EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | (int)EPOLLET };
+enum { EVENTS = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | (int)EPOLLET };
 
 /* One socket, and what came from it */
 struct end {
@@ -58,6 +58,7 @@ struct end {
 	bool failed;
 	bool refused;			/* said so, not the event: look again */
 	bool muted;			/* more to read is no event */
+	bool urgent;			/* bytes are copied, see note_urgent() */
 	struct splice_pipe pipe;	/* if there are ... */
 	uint32_t held;			/* ... bytes in it, for the other one */
 };
@@ -308,7 +309,7 @@ static void pump(struct worker *w, struct tcp_splice *t, int from)
 			flow_dirty(w, &t->f);
 			break;
 		}
-		if (e->pipe.rd < 0 && splice_pipe_take(w, &e->pipe))
+		if (e->urgent || (e->pipe.rd < 0 && splice_pipe_take(w, &e->pipe)))
 			n = copy(w, e, to);
 		else
 			n = fill(e);
@@ -389,6 +390,15 @@ void tcp_splice_flow_work(struct worker *w, struct flow *f)
 		release(w, t, false);
 }
 
+/* Urgent data goes on in line (RFC 6093); splice(2) does not get past its mark */
+static void note_urgent(struct end *e)
+{
+	if (e->urgent)
+		return;
+	e->urgent = true;
+	sock_opt(e->fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
 void tcp_splice_event(struct worker *w, union tag tag, uint32_t events)
 {
 	struct flow *f = flow_by_tag(w, tag);
@@ -401,7 +411,9 @@ void tcp_splice_event(struct worker *w, union tag tag, uint32_t events)
 		e->writable = true;
 		e->refused = false;
 	}
-	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+	if (events & EPOLLPRI)
+		note_urgent(e);
+	if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		e->readable = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP))
 		e->hangup = true;

@@ -118,8 +118,8 @@ static struct msghdr address(struct worker *w, const struct dgram *d)
 	if (d->any_peer) {
 		unsigned scope = w->cf->net[addr_ver(&d->remote.addr)].template_index;
 
-		m.msg_name = &w->dgram->name;
-		m.msg_namelen = sock_dgram_addr(&d->remote, scope, &w->dgram->name);
+		m.msg_name = w->dgram->names;
+		m.msg_namelen = sock_dgram_addr(&d->remote, scope, w->dgram->names);
 	}
 	return m;
 }
@@ -331,9 +331,12 @@ struct flow *udp_peer_open(struct worker *w, int fd, const struct side *peer,
 	return &d->f;
 }
 
-void *udp_peer_buffer(struct worker *w)
+_Static_assert((int)UDP_PEER_BUFFERS <= DGRAM_BATCH && (int)UDP_PEER_MAX <= DGRAM_SPILL,
+	       "buffers that there are");
+
+void *udp_peer_buffer(struct worker *w, int i)
 {
-	return w->dgram->spill[0];
+	return w->dgram->spill[i];
 }
 
 void udp_peer_send(struct worker *w, struct flow *f, size_t len)

@@ -35,9 +35,11 @@ int udp_peer_socket(enum ipver ver);
 struct flow *udp_peer_open(struct worker *w, int fd, const struct side *peer,
 			   const struct side *target);
 
-/* To the guest: a datagram of @len bytes that was put into udp_peer_buffer() */
-enum { UDP_PEER_MAX = 65536 };
-void *udp_peer_buffer(struct worker *w);
+/* To the guest: a datagram of @len bytes that was put into udp_peer_buffer(w, 0). The others
+ * are the caller's, until it returns to the loop.
+ */
+enum { UDP_PEER_MAX = 65536, UDP_PEER_BUFFERS = 64 };
+void *udp_peer_buffer(struct worker *w, int i);
 void udp_peer_send(struct worker *w, struct flow *f, size_t len);
 
 /* Handler of EV_UDP */

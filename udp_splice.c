@@ -23,6 +23,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -331,6 +332,29 @@ bool udp_splice_send(struct worker *w, struct flow *f, void *data, size_t len,
 	return pass_on(w, splice_of(f), NEAR, &b);
 }
 
+/* Message @i of those received, unless the kernel had chosen the socket for it before that was
+ * connected
+ */
+static void take(struct worker *w, const struct udp_splice *u, int from, struct batch *b,
+		 int i)
+{
+	const struct side *peer = from == NEAR ? &u->f.seen : &u->targets[u->tried - 1];
+	struct dgram_state *x = w->dgram;
+	struct side at = sock_side(&x->names[i]);
+	size_t len = x->mm[i].msg_len;
+	uint16_t gso = sock_dgram_meta(&x->mm[i].msg_hdr).gso_size;
+
+	if (unlikely(!side_eq(&at, peer))) {
+		w->stats.drop[DROP_ADDR]++;
+		return;
+	}
+	if (unlikely(b->n < i))
+		memcpy(x->spill[b->n], x->spill[i], len);
+	b->len[b->n] = len;
+	b->gso[b->n] = len > gso ? gso : 0;
+	b->n++;
+}
+
 /* What can be had by one call: 0 or -errno */
 static int receive(struct worker *w, struct udp_splice *u, int from, struct batch *b)
 {
@@ -343,20 +367,18 @@ static int receive(struct worker *w, struct udp_splice *u, int from, struct batc
 			.msg_iov = &w->scratch->iov[i], .msg_iovlen = 1,
 			.msg_control = x->ctl[i].buf,
 			.msg_controllen = sizeof(x->ctl[i].buf),
+			.msg_name = &x->names[i],
+			.msg_namelen = sizeof(x->names[i]),
 		};
 	}
 	rc = sock_dgram_recv(u->fd[from], x->mm, ask);
 	if (rc < 0)
 		return rc;
-	for (i = 0; i < rc; i++) {
-		b->len[i] = x->mm[i].msg_len;
-		b->gso[i] = sock_dgram_meta(&x->mm[i].msg_hdr).gso_size;
-		if (b->len[i] <= b->gso[i])
-			b->gso[i] = 0;
-	}
-	b->n = rc;
-	u->trains[from] = b->gso[0];
 	u->readable[from] = rc == ask;
+	b->n = 0;
+	for (i = 0; i < rc; i++)
+		take(w, u, from, b, i);
+	u->trains[from] = b->n && b->gso[0];
 	return 0;
 }
 

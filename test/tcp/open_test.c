@@ -155,7 +155,7 @@ static void t_connecting(void)
 	QUIET();
 	send_seg(ACK, 0, 0, 0);
 	QUIET();
-	sock_accept();
+	peer_accept();
 	check_data(1460);
 }
 
@@ -170,7 +170,7 @@ static void t_connecting_anew(void)
 	EXPECT(SYN | ACK, -1, 0, 0);
 	send_seg(ACK, 0, 0, 0);
 	QUIET();
-	sock_accept();
+	peer_accept();
 	check_data(1000);
 }
 
@@ -195,7 +195,7 @@ static void t_syn_received_anew(void)
 	send_seg(ACK, 0, 0, 0);
 	QUIET();
 	CHECK(flow() && flow()->state == TS_ESTABLISHED);
-	sock_accept();
+	peer_accept();
 	check_data(1000);
 }
 
@@ -221,7 +221,7 @@ static void t_syn_again_with_ack(void)
 	send_seg(ACK, 0, 0, 0);
 	QUIET();
 	CHECK(flow()->state == TS_ESTABLISHED);
-	sock_accept();
+	peer_accept();
 	check_data(1460);
 }
 
@@ -245,7 +245,7 @@ static void t_synack_lost(void)
 	me.ts = true;
 	send_seg(ACK, 0, 0, 0);
 	QUIET();
-	sock_accept();
+	peer_accept();
 	check_data(1448);
 }
 
@@ -258,7 +258,7 @@ static void t_synack_in_vain(void)
 
 	start_syn((struct syn_opts){ .mss = 1460, .ws = 7 });
 	EXPECT(SYN | ACK, -1, 0, 0);
-	sock_accept();
+	peer_accept();
 	while ((s = wait_seg(200000)) && s->flags == (SYN | ACK)) {
 		total += waited();
 		n++;
@@ -285,7 +285,7 @@ static void t_syn_received(void)
 	send_seg(ACK, 0, 0, 100);		/* with data at once */
 	s = wait_seg(10);
 	CHECK(s && s->ack == 100 && flow()->state == TS_ESTABLISHED);
-	sock_accept();
+	peer_accept();
 	CHECK(sock_read(200) == 100);
 }
 
@@ -293,7 +293,7 @@ static void t_syn_received_reset(void)
 {
 	start_syn((struct syn_opts){ .mss = 1460, .ws = NONE });
 	EXPECT(SYN | ACK, -1, 0, 0);
-	sock_accept();
+	peer_accept();
 	send_seg(RST, 0, 0, 0);
 	QUIET();
 	CHECK(!flow() && sock_errno() == ECONNRESET);

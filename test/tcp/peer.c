@@ -254,7 +254,7 @@ void connect_guest(struct syn_opts o)
 	send_seg(ACK, 0, 0, 0);
 	QUIET();
 	CHECK(flow() && flow()->state == TS_ESTABLISHED);
-	sock_accept();
+	peer_accept();
 }
 
 void connect_plain(void)
@@ -324,7 +324,7 @@ void accept_client(struct syn_opts o)
 
 /* The host's peer */
 
-void sock_accept(void)
+void peer_accept(void)
 {
 	me.sock = retry_accept(me.listener);
 }

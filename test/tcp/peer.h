@@ -123,7 +123,7 @@ void connect_client(void);
 void accept_client(struct syn_opts o);	/* ... to ESTABLISHED */
 
 /* Host's peer */
-void sock_accept(void);
+void peer_accept(void);
 size_t sock_write(size_t n);		/* as many as it takes */
 int sock_urgent(void);			/* one byte */
 size_t sock_read(size_t n);		/* up to @n, checked: number of bytes */

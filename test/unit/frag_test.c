@@ -179,6 +179,25 @@ static void t_hostile(struct frags *t)
 	frags_done(t);
 }
 
+/* The length field counts the header with IPv4, not with IPv6 */
+static void t_largest(struct frags *t)
+{
+	struct frame f;
+
+	CHECK(!give(t, 0, 7000, 0, 32768, 1, 1, &f));
+	CHECK(give(t, 0, 7000, 32768, 65515 - 32768, 0, 1, &f));
+	check_whole(&f, 0, 65515);
+	CHECK(!give(t, 1, 7001, 0, 32768, 1, 1, &f));
+	CHECK(give(t, 1, 7001, 32768, 65535 - 32768, 0, 1, &f));
+	check_whole(&f, 1, 65535);
+	frags_done(t);
+	counted();
+	give(t, 0, 7002, 32768, 65516 - 32768, 0, 1, &f);
+	CHECK(counted() == 1);
+	give(t, 1, 7003, 32768, 65536 - 32768, 0, 1, &f);
+	CHECK(counted() == 1);
+}
+
 /* Held is not dropped; given up is, with all that was held */
 static void t_dropped(struct frags *t)
 {
@@ -242,6 +261,7 @@ int main(void)
 		payload[i] = rand();
 	t_random(t, seed);
 	t_hostile(t);
+	t_largest(t);
 	t_dropped(t);
 	t_short(t);
 	return test_end("frag");

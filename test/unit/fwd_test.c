@@ -43,11 +43,13 @@ static void fill(struct setup *s)
 	memset(s, 0, sizeof(*s));
 	n4->enabled = n6->enabled = true;
 	n4->addr = parse("192.0.2.2");
+	n4->others[n4->other_count++] = parse("203.0.113.2");
 	n4->our = n4->map_host_loopback = parse("192.0.2.1");
 	n4->map_guest_addr = parse("192.0.2.9");
 	n4->dns_forward = parse("192.0.2.53");
 	n4->dns_host = parse("127.0.0.53");
 	n6->addr = parse("2001:db8::2");
+	n6->others[n6->other_count++] = parse("2001:db8:7::2");
 	n6->our = n6->map_host_loopback = parse("fe80::1");
 	n6->map_guest_addr = parse("2001:db8::9");
 	n6->dns_forward = parse("2001:db8::53");
@@ -253,6 +255,10 @@ static void t_show(void)
 		{ "127.0.0.1", PLAIN, "192.0.2.1" },
 		{ "::1", PLAIN, "fe80::1" },
 		{ "192.0.2.2", PLAIN, "192.0.2.9" },
+		{ "203.0.113.2", PLAIN, "192.0.2.9" },
+		{ "203.0.113.2", NO_MAP, "192.0.2.1" },
+		{ "2001:db8:7::2", PLAIN, "2001:db8::9" },
+		{ "2001:db8:7::2", NO_MAP, "fe80::1" },
 		{ "192.0.2.3", PLAIN, "192.0.2.1" },
 		{ "127.0.0.1", NO_OUR, "" },
 	};
