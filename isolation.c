@@ -420,20 +420,6 @@ static _Noreturn void pid_failed(const struct conf *cf, int err)
 	die_errno(err, "can't write PID file %s", cf->pid_file);
 }
 
-/* Signals that would end this process wait; those that it ignores don't count */
-static void signals_hold(sigset_t *held, sigset_t *old)
-{
-	static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-	struct sigaction sa;
-	size_t i;
-
-	sigemptyset(held);
-	for (i = 0; i < NELEM(ending); i++)
-		if (!sigaction(ending[i], NULL, &sa) && sa.sa_handler != SIG_IGN)
-			sigaddset(held, ending[i]);
-	sigprocmask(SIG_BLOCK, held, old);
-}
-
 /* From now on, the loop reads some of them */
 static void signals_release(sigset_t *old)
 {
@@ -443,20 +429,20 @@ static void signals_release(sigset_t *old)
 }
 
 /* Has one come meanwhile? It ends this process now, and the daemon @pid is not to stay. */
-static void parent_ended(const sigset_t *held, pid_t pid)
+static void parent_ended(const sigset_t *ending, pid_t pid)
 {
 	sigset_t come;
 
 	sigpending(&come);
-	if (sigandset(&come, &come, held) || sigisemptyset(&come))
+	if (sigandset(&come, &come, ending) || sigisemptyset(&come))
 		return;
 	kill(pid, SIGKILL);
-	sigprocmask(SIG_UNBLOCK, held, NULL);
+	sigprocmask(SIG_UNBLOCK, ending, NULL);
 }
 
 /* Wait for isolate_postfork() of the daemon, or for its end */
 static _Noreturn void parent_wait(const struct conf *cf, int fd, pid_t pid,
-				  const sigset_t *held)
+				  const sigset_t *ending)
 {
 	unsigned char err;
 	ssize_t n;
@@ -470,7 +456,7 @@ static _Noreturn void parent_wait(const struct conf *cf, int fd, pid_t pid,
 		_exit(1);
 	if (err)
 		filter_failed(err);
-	parent_ended(held, pid);
+	parent_ended(ending, pid);
 	rc = pid_write(cf, pid);
 	if (rc) {
 		kill(pid, SIGKILL);
@@ -479,13 +465,13 @@ static _Noreturn void parent_wait(const struct conf *cf, int fd, pid_t pid,
 	_exit(0);
 }
 
-void isolate_detach(const struct conf *cf, struct sandbox *sb)
+void isolate_detach(const struct conf *cf, struct sandbox *sb, const sigset_t *ending)
 {
-	sigset_t held, old;
 	int fds[2], rc;
+	sigset_t old;
 	pid_t pid;
 
-	signals_hold(&held, &old);
+	sigprocmask(SIG_BLOCK, ending, &old);
 	if (cf->foreground) {
 		log_file_pid(getpid());
 		rc = pid_write(cf, getpid());
@@ -505,7 +491,7 @@ void isolate_detach(const struct conf *cf, struct sandbox *sb)
 		close(fds[1]);
 		if (write(fds[0], &pid, sizeof(pid)) != sizeof(pid))
 			die_errno(errno, "can't go to the background");
-		parent_wait(cf, fds[0], pid, &held);
+		parent_wait(cf, fds[0], pid, ending);
 	}
 
 	signals_release(&old);

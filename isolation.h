@@ -11,7 +11,7 @@
  *	...					whatever else has a path or a port
  *	isolate_prefork(&cf, &sb, caps);	empty root: no path works from here on
  *	...					link, flow table, loop
- *	isolate_detach(&cf, &sb);		background: only the child returns
+ *	isolate_detach(&cf, &sb, &ending);	background: only the child returns
  *	isolate_postfork(&cf, &sb);		seccomp; the caller is told "ready"
  *	loop_turn() ...
  *
@@ -22,6 +22,7 @@
 #ifndef ISOLATION_H
 #define ISOLATION_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -63,9 +64,10 @@ void isolate_prefork(const struct conf *cf, struct sandbox *sb, uint64_t caps);
 /* Background: fork. The parent waits for isolate_postfork() of the child, writes
  * its PID to cf->pid_fd and exits; the child returns. Foreground: write our PID.
  * A signalfd must be added to epoll after this: epoll waits for the signals of the
- * process that added it.
+ * process that added it. Signals of @ending, none of which is ignored, end the
+ * parent, and with it the child, or wait until this is through.
  */
-void isolate_detach(const struct conf *cf, struct sandbox *sb);
+void isolate_detach(const struct conf *cf, struct sandbox *sb, const sigset_t *ending);
 
 /* Not dumpable, no new privileges, system call filter; background: standard streams
  * to /dev/null, and release the waiting parent

@@ -319,7 +319,7 @@ static int in_ns(struct worker *w, int (*fn)(void *ctx), void *ctx)
 /* Signals that end start-up, and leave nothing behind: with SA_RESETHAND, the second time
  * by default
  */
-static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+static const int may_end[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 
 static void on_ending(int sig)
 {
@@ -337,22 +337,26 @@ static void on_stop(int sig)
 /* What was ignored before us stays so, but for SIGCHLD: a command's status would be lost.
  * Errors of write() are enough to know that nobody reads, or that a file may not grow.
  */
-static void early_signals(void)
+static void early_signals(sigset_t *ending)
 {
 	struct sigaction sa = { .sa_handler = on_ending }, old;
 	size_t i;
 
 	sa.sa_flags = SA_RESETHAND | SA_NODEFER;
-	for (i = 0; i < NELEM(ending); i++)
-		if (!sigaction(ending[i], NULL, &old) && old.sa_handler != SIG_IGN)
-			sigaction(ending[i], &sa, NULL);
+	sigemptyset(ending);
+	for (i = 0; i < NELEM(may_end); i++) {
+		if (sigaction(may_end[i], NULL, &old) || old.sa_handler == SIG_IGN)
+			continue;
+		sigaction(may_end[i], &sa, NULL);
+		sigaddset(ending, may_end[i]);
+	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 }
 
 /* As later in the loop. In the background, status 0 would say that it is ready. */
-static void foreground_signals(const struct conf *cf)
+static void foreground_signals(const struct conf *cf, sigset_t *ending)
 {
 	struct sigaction sa = { .sa_handler = on_stop };
 
@@ -360,17 +364,18 @@ static void foreground_signals(const struct conf *cf)
 		return;
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGQUIT, &sa, NULL);
+	sigaddset(ending, SIGTERM);
+	sigaddset(ending, SIGQUIT);
 }
 
 /* Start-up is over: those that the loop does not read do what they do by default */
-static void late_signals(void)
+static void late_signals(const sigset_t *ending)
 {
-	struct sigaction old;
 	size_t i;
 
-	for (i = 0; i < NELEM(ending); i++)
-		if (!sigaction(ending[i], NULL, &old) && old.sa_handler == on_ending)
-			signal(ending[i], SIG_DFL);
+	for (i = 0; i < NELEM(may_end); i++)
+		if (sigismember(ending, may_end[i]))
+			signal(may_end[i], SIG_DFL);
 }
 
 static int open_signals(void)
@@ -540,10 +545,11 @@ int main(int argc, char **argv)
 	static struct net_host host;
 	static struct worker w;
 	static struct start s = { .cf = &cf, .host = &host, .w = &w, .clients = -1 };
+	sigset_t ending;
 
-	early_signals();
+	early_signals(&ending);
 	conf_parse(&cf, argc, argv);
-	foreground_signals(&cf);
+	foreground_signals(&cf, &ending);
 	isolate_initial(&cf);
 	conf_open(&cf);
 	discover(&s);
@@ -562,9 +568,9 @@ int main(int argc, char **argv)
 		guest_joined(&s);
 	start_ports(&w);
 	isolate_prefork(&cf, &s.sandbox, pasta_caps(&s.pasta));
-	isolate_detach(&cf, &s.sandbox);
+	isolate_detach(&cf, &s.sandbox, &ending);
 	die_keep();
-	late_signals();
+	late_signals(&ending);
 	watch(&w, s.signals, EV_SIGNAL);	/* of this process, the last one */
 	isolate_postfork(&cf, &s.sandbox);
 	pasta_go(&s.pasta);

@@ -11,7 +11,7 @@
  *	isolate_limits();
  *	...
  *	isolate_prefork(&cf, &sb, pasta_caps(&p));
- *	isolate_detach(&cf, &sb);
+ *	isolate_detach(&cf, &sb, &ending);
  *	isolate_postfork(&cf, &sb);
  *	pasta_go(&p);				nothing can fail any more: run it
  *	loop: SIGCHLD:	if (pasta_child_status(&p, &w.status)) w.stop = true;
