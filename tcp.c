@@ -91,10 +91,10 @@ static int set_up(struct worker *w, int fd, const struct side *remote)
 	int rc = 0;
 
 	/* A device does not lead to the loopback */
-	if (!addr_is_loopback(&remote->addr))
+	if (!addr_is_loopback(&remote->addr)) {
 		rc = sock_outbound_device(w->cf, fd, v);
-	if (!rc && !addr_is_loopback(&remote->addr))
-		rc = sock_bind_outbound(w->cf, fd, v, 0);
+		rc = rc ? rc : sock_bind_outbound(w->cf, fd, v, 0);
+	}
 	return rc ? rc : sock_opt(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
