@@ -14,6 +14,13 @@
  * that is short of memory refuses bytes, too, and may never tell when that is over:
  * who refused is looked at once more after a while.
  *
+ * A sender on the same machine wakes us for each piece that it writes, which costs as much as
+ * sending it, and then we wake the receiver. Where much has come for some time, much
+ * comes in the next moment, too: by a low-water mark the kernel wakes us once for all of that.
+ * What comes last may stay below the mark, until a pause of the sender is noticed and the
+ * mark taken away. A pause after so many bytes adds little to the time that they took; a sender
+ * that pauses again and again has to send more each time to get another mark.
+ *
  * What happens to one connection happens to the other: end of data (FIN) after all
  * bytes that came before, a reset at once. Connections that can't be made reset
  * the peer's. What a socket received before it was reset is still passed on.
@@ -44,6 +51,11 @@ enum {
 	TURN_BYTES = 4 << 20,		/* budget of a flow in a turn, each way */
 	PIECE = 1 << 20,		/* most to move by one call */
 	REFUSED = 100,			/* ms */
+	SAMPLE = 256 << 10,		/* KiB, to tell the pace of a sender */
+	MARK_MIN = 256 << 10,		/* low-water mark, bytes: what comes in a ms; ... */
+	MARK_MAX = 2 << 20,		/* ... more is not cached any more when it goes on */
+	PAUSE = 5,			/* ms; a shorter sleep costs more than it saves */
+	PAUSES = 4,			/* so often the sample is doubled */
 };
 
 enum { EVENTS = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | (int)EPOLLET };
@@ -59,6 +71,10 @@ struct end {
 	bool refused;			/* said so, not the event: look again */
 	bool muted;			/* more to read is no event */
 	bool urgent;			/* bytes are copied, see note_urgent() */
+	bool batched;			/* has a low-water mark */
+	uint8_t pauses;			/* while it had one, up to PAUSES */
+	uint32_t kib;			/* of the sample ... */
+	uint32_t since;			/* ... that began then, ms; batched: what came last did */
 	struct splice_pipe pipe;	/* if there are ... */
 	uint32_t held;			/* ... bytes in it, for the other one */
 };
@@ -268,20 +284,61 @@ static void look_again(struct worker *w, struct tcp_splice *t)
 	}
 }
 
+static void note_refused(struct worker *w, struct tcp_splice *t)
+{
+	if (!t->look_at && (t->end[NEAR].refused || t->end[FAR].refused))
+		t->look_at = w->now + REFUSED;
+}
+
+/* Something came from a socket: may it come in larger batches from now on? */
+static void note_pace(struct worker *w, struct end *e, size_t moved)
+{
+	uint32_t now = w->now, mark;
+
+	if (e->batched || !e->kib)
+		e->since = now;
+	if (e->batched)
+		return;
+	e->kib += moved / 1024;
+	if (e->kib < (uint32_t)SAMPLE << e->pauses)
+		return;
+	mark = MIN(e->kib / MAX(now - e->since, 1U), MARK_MAX / 1024U) * 1024;
+	e->kib = 0;
+	e->batched = mark >= MARK_MIN && !sock_opt(e->fd, SOL_SOCKET, SO_RCVLOWAT, mark);
+}
+
+static void note_pause(struct end *e)
+{
+	sock_opt(e->fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+	e->batched = false;
+	e->readable = true;
+	e->pauses = MIN(e->pauses + 1, PAUSES);
+}
+
+static void set_timer(struct worker *w, struct tcp_splice *t)
+{
+	uint64_t at = t->look_at ? t->look_at : UINT64_MAX;
+
+	if (t->end[NEAR].batched || t->end[FAR].batched)
+		at = MIN(at, w->now + PAUSE);
+	if (at != UINT64_MAX)
+		timer_set(&w->wheel, &t->f.timer, at);
+}
+
 void tcp_splice_flow_timer(struct worker *w, struct flow *f)
 {
 	struct tcp_splice *t = splice_of(f);
+	int i;
 
 	if (t->look_at && t->look_at <= w->now)
 		look_again(w, t);
-}
+	for (i = NEAR; i < ENDS; i++) {
+		struct end *e = &t->end[i];
 
-static void note_refused(struct worker *w, struct tcp_splice *t)
-{
-	if (t->look_at || !(t->end[NEAR].refused || t->end[FAR].refused))
-		return;
-	t->look_at = w->now + REFUSED;
-	timer_set(&w->wheel, &t->f.timer, t->look_at);
+		if (e->batched && (uint32_t)w->now - e->since >= PAUSE)
+			note_pause(e);
+	}
+	flow_dirty(w, f);
 }
 
 /* While much waits for the other socket, that more comes need not wake us */
@@ -318,6 +375,8 @@ static void pump(struct worker *w, struct tcp_splice *t, int from)
 	if (!e->held)
 		drop_pipe(w, e);
 	mute(w, t, from, moved);
+	if (moved)
+		note_pace(w, e, moved);
 }
 
 /* All that came before the end has been passed on: so is the end. If the other end
@@ -388,6 +447,8 @@ void tcp_splice_flow_work(struct worker *w, struct flow *f)
 	pass_end(t, FAR);
 	if (t->end[NEAR].told && t->end[FAR].told)
 		release(w, t, false);
+	else
+		set_timer(w, t);
 }
 
 /* Urgent data goes on in line (RFC 6093); splice(2) does not get past its mark */
