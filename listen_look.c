@@ -2,9 +2,9 @@
 /* listen_look.c - forwarded ports: seeing what listens where they lead to, and when
  *
  * DOC: the kernel tells nobody that a socket begins to listen. So this is looked at every
- * 80 to 200 ms, such that it takes 1/1500 of the time; ten times as often at first and
+ * 80 to 230 ms, such that it takes 1/1500 of the time; ten times as often at first and
  * after a change, as services come in crowds, and clients right behind them. First,
- * whether the numbers of sockets have changed, or have not for a second or, where the
+ * whether the numbers of sockets have changed, or have not for two seconds or, where the
  * kernel has many sockets to go through, up to ten; then, by a hash, whether what listens
  * has; only then is that asked for again, to be used. Where nothing but fixed UDP ports is
  * forwarded, nobody looks until somebody was refused there.
@@ -24,13 +24,13 @@
 #include "worker.h"
 
 enum {
-	SCAN_MIN = 80, SCAN_MAX = 200,	/* ms between two looks */
+	SCAN_MIN = 80, SCAN_MAX = 230,	/* ms between two looks */
 	SOON = 2000, SOON_MIN = 5,	/* ms after a change, and between two looks then */
 	SOON_TIMES = 10,
 	SCAN_SHARE = 1500,		/* one part of so many is spent looking ... */
 	FULL_SHARE = 20,		/* ... or of so many, while sockets come and go */
 	WAKE_NS = 60 * 1000,		/* a look costs that in addition */
-	FULL = 1000, FULL_MAX = 10000,	/* ms, in which numbers of sockets may mislead */
+	FULL = 2000, FULL_MAX = 10000,	/* ms, in which numbers of sockets may mislead */
 	RETRY = 1000,			/* ms, for ports that can't be had now */
 	PAUSE = 100,			/* ms, while connections can't be taken */
 	WAIT = 10000, PROBE = 200,	/* ms: for a guest, and to ask it again */

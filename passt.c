@@ -491,20 +491,29 @@ static void work_all(struct worker *w)
 }
 
 /* One turn: events, timers, then the work of each flow that became dirty. While the
- * guest does not read, flows that send to it stay dirty until the link drains.
+ * guest does not read, flows that send to it stay dirty until the link drains. Most
+ * turns of an idle program are a look at what listens, and that is all: each
+ * other room would cost it some cold pages.
  */
 static void turn(struct worker *w)
 {
 	bool work = flow_dirty_begin(w);
-	int rc;
+	uint64_t sent = w->stats.tx_frames;
+	int n;
 
-	rc = loop_turn(&w->loop, w, &w->now,
-		       work ? 0 : wheel_timeout(&w->wheel, w->now));
-	if (rc < 0)
-		die_errno(rc, "Can't wait for events");
-	tap_look(w);
-	listen_guest(w);
+	n = loop_turn(&w->loop, w, &w->now,
+		      work ? 0 : wheel_timeout(&w->wheel, w->now));
+	if (n < 0)
+		die_errno(n, "Can't wait for events");
+	work |= n || w->link_look;
+	if (work) {
+		tap_look(w);
+		listen_guest(w);
+	}
 	wheel_run(&w->wheel, w->now, on_timer, w);
+	work |= w->link_stuck || w->stats.tx_frames != sent;
+	if (!work && !flow_dirty_begin(w))
+		return;
 	work_all(w);
 	if (tap_answers(w))
 		work_all(w);

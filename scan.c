@@ -226,11 +226,18 @@ int scan_run(struct scan *s, bool udp, scan_fn *fn, void *ctx)
 /* "TCP: inuse 5 orphan 0 ...", "UDP6: inuse 3", and others: what is of interest to @sum */
 static void sum_line(const char *line, uint64_t *sum)
 {
-	unsigned n;
+	static const char inuse[] = ": inuse ";
+	const char *p = line + 3;
+	uint64_t n = 0;
 
-	if ((!strncmp(line, "TCP", 3) || !strncmp(line, "UDP", 3)) &&
-	    sscanf(line, "%*[TCPUD6]: inuse %u", &n) == 1)
-		*sum = (*sum ^ n) * 0x9e3779b97f4a7c15;
+	if (strncmp(line, "TCP", 3) && strncmp(line, "UDP", 3))
+		return;
+	p += *p == '6';
+	if (strncmp(p, inuse, sizeof(inuse) - 1))
+		return;
+	for (p += sizeof(inuse) - 1; *p >= '0' && *p <= '9'; p++)
+		n = n * 10 + *p - '0';
+	*sum = (*sum ^ n) * 0x9e3779b97f4a7c15;
 }
 
 uint64_t scan_counts(struct scan *s)
