@@ -33,7 +33,7 @@
 enum {
 	VNET_LEN	= sizeof(struct virtio_net_hdr_mrg_rxbuf),
 	FRAME_MAX	= VNET_LEN + 65535 + 18 + 64,	/* one frame, aligned */
-	RX_BYTES	= 128 * 1024,	/* of one batch: fewer wake-ups for both ends */
+	RX_BYTES	= 128 * 1024,	/* of one batch: more is not cached when it is sent on */
 	TX_BYTES	= 512 * 1024,
 	ALIGN		= 64,
 	FULL_MIN = 4, FULL_MAX = 64,	/* batches in a row: the next one may be larger */
