@@ -315,12 +315,21 @@ static void note_pause(struct end *e)
 	e->pauses = MIN(e->pauses + 1, PAUSES);
 }
 
+/* How long nothing came, ms: of a socket with a mark */
+static uint32_t silence(const struct worker *w, const struct end *e)
+{
+	return (uint32_t)w->now - e->since;
+}
+
 static void set_timer(struct worker *w, struct tcp_splice *t)
 {
 	uint64_t at = t->look_at ? t->look_at : UINT64_MAX;
+	int i;
 
-	if (t->end[NEAR].batched || t->end[FAR].batched)
-		at = MIN(at, w->now + PAUSE);
+	for (i = NEAR; i < ENDS; i++) {
+		if (t->end[i].batched)
+			at = MIN(at, w->now + PAUSE - MIN(silence(w, &t->end[i]), PAUSE));
+	}
 	if (at != UINT64_MAX)
 		timer_set(&w->wheel, &t->f.timer, at);
 }
@@ -335,7 +344,7 @@ void tcp_splice_flow_timer(struct worker *w, struct flow *f)
 	for (i = NEAR; i < ENDS; i++) {
 		struct end *e = &t->end[i];
 
-		if (e->batched && (uint32_t)w->now - e->since >= PAUSE)
+		if (e->batched && silence(w, e) >= PAUSE)
 			note_pause(e);
 	}
 	flow_dirty(w, f);

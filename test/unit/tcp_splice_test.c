@@ -350,6 +350,30 @@ static void t_batches(void)
 	end();
 }
 
+/* What goes on one way does not hide that the other has paused */
+static void t_batches_both(void)
+{
+	static char buf[4 << 20];
+	size_t got = 0;
+	int i;
+
+	begin();
+	stream(peer, service, 0);
+	stream(service, peer, 0);
+	put(peer, 3000);
+	for (i = 0; i < 50; i++, w.now++) {
+		send(service, buf, sizeof(buf), MSG_DONTWAIT | MSG_NOSIGNAL);
+		turn(0);
+		drain(peer);
+		got += drain(service);
+	}
+	CHECK(got >= 3000);
+	take_all(peer);
+	pass(20);
+	take_all(peer);
+	end();
+}
+
 int main(void)
 {
 	w.flows = flowtab_init();
@@ -363,5 +387,6 @@ int main(void)
 	t_broken();
 	t_full();
 	t_batches();
+	t_batches_both();
 	return test_end("tcp_splice");
 }
