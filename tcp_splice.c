@@ -69,7 +69,6 @@ struct end {
 	bool told;			/* ... and the other one was told */
 	bool failed;
 	bool refused;			/* said so, not the event: look again */
-	bool muted;			/* more to read is no event */
 	bool urgent;			/* bytes are copied, see note_urgent() */
 	bool batched;			/* has a low-water mark */
 	uint8_t pauses;			/* while it had one, up to PAUSES */
@@ -278,7 +277,6 @@ static void look_again(struct worker *w, struct tcp_splice *t)
 	for (i = NEAR; i < ENDS; i++) {
 		if (!t->end[i].refused)
 			continue;
-		t->end[i].muted = false;
 		loop_mod(&w->loop, t->end[i].fd, EVENTS, tag_of(w, t, i));
 		t->end[i].refused = false;
 	}
@@ -304,6 +302,7 @@ static void note_pace(struct worker *w, struct end *e, size_t moved)
 		return;
 	mark = MIN(e->kib / MAX(now - e->since, 1U), MARK_MAX / 1024U) * 1024;
 	e->kib = 0;
+	e->since = now;
 	e->batched = mark >= MARK_MIN && !sock_opt(e->fd, SOL_SOCKET, SO_RCVLOWAT, mark);
 }
 
@@ -350,18 +349,6 @@ void tcp_splice_flow_timer(struct worker *w, struct flow *f)
 	flow_dirty(w, f);
 }
 
-/* While much waits for the other socket, that more comes need not wake us */
-static void mute(struct worker *w, struct tcp_splice *t, int from, size_t moved)
-{
-	struct end *e = &t->end[from];
-	bool on = e->readable && !t->end[!from].writable && moved >= PIECE / 2;
-
-	if (e->muted ? e->readable : !on)
-		return;
-	e->muted = on;
-	loop_mod(&w->loop, e->fd, on ? EVENTS & ~EPOLLIN : EVENTS, tag_of(w, t, from));
-}
-
 /* What one socket has, as far as the other one takes it, within the budget */
 static void pump(struct worker *w, struct tcp_splice *t, int from)
 {
@@ -383,7 +370,6 @@ static void pump(struct worker *w, struct tcp_splice *t, int from)
 	}
 	if (!e->held)
 		drop_pipe(w, e);
-	mute(w, t, from, moved);
 	if (moved)
 		note_pace(w, e, moved);
 }

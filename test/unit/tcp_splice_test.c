@@ -23,7 +23,10 @@
 #include "util.h"
 #include "worker.h"
 
-enum { SAMPLE = 257 << 20 };	/* bytes, some more than the pace of a sender is told by */
+enum {
+	SAMPLE = 257 << 20,	/* bytes, some more than the pace of a sender is told by */
+	PUT_MAX = 64 << 10,
+};
 
 static struct conf cf;
 static struct scratch scratch;
@@ -163,7 +166,7 @@ static ssize_t get(int fd)
 
 static void put(int fd, size_t n)
 {
-	char buf[4096] = { 0 };
+	static const char buf[PUT_MAX];
 
 	CHECK(send(fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n);
 	usleep(1000);
@@ -287,22 +290,20 @@ static void take_all(int fd)
 	while (drain(fd));
 }
 
-/* From @from to @to, as much as tells whether a sender is fast, within @ms; some of
- * what comes last may be held back
- */
-static void stream(int from, int to, unsigned ms)
+/* @size bytes from @from to @to within @ms; some of what comes last may be held back */
+static void stream(int from, int to, size_t size, unsigned ms)
 {
 	static char buf[1 << 20];
 	size_t in = 0, out = 0;
 
-	while (in < SAMPLE) {
-		ssize_t n = send(from, buf, MIN(sizeof(buf), SAMPLE - in),
+	while (in < size) {
+		ssize_t n = send(from, buf, MIN(sizeof(buf), size - in),
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		in += MAX(n, 0);
 		turn(0);
 		out += drain(to);
-		if (out > SAMPLE / 2) {
+		if (out > size / 2) {
 			w.now += ms;
 			ms = 0;
 		}
@@ -328,25 +329,44 @@ static void t_batches(void)
 {
 	begin();
 	CHECK(!is_held(peer, service));
-	stream(peer, service, 2000);
+	stream(peer, service, SAMPLE, 2000);
 	CHECK(!is_held(peer, service));
-	stream(peer, service, 500);
+	stream(peer, service, SAMPLE, 500);
 	CHECK(is_held(peer, service) && !is_held(peer, service));
 	CHECK(!is_held(service, peer));
-	stream(peer, service, 0);
+	stream(peer, service, SAMPLE, 0);
 	CHECK(!is_held(peer, service));
-	stream(peer, service, 0);
-	stream(peer, service, 0);
+	stream(peer, service, SAMPLE, 0);
+	stream(peer, service, SAMPLE, 0);
 	CHECK(is_held(peer, service));
 	end();
 
 	begin();
-	stream(service, peer, 0);
+	stream(service, peer, SAMPLE, 0);
 	put(service, 3000);
 	CHECK(!drain(peer));
 	shutdown(service, SHUT_WR);
 	take_all(peer);
 	CHECK(get(peer) == 0);		/* the end is not held back */
+	end();
+}
+
+/* The time that the sample took is no pause */
+static void t_batches_begin(void)
+{
+	int i;
+
+	begin();
+	stream(peer, service, SAMPLE - (2 << 20), 500);
+	for (i = 0; i < 100; i++) {
+		put(peer, PUT_MAX);
+		pass(2);
+		if (!drain(service))
+			break;
+	}
+	CHECK(i < 100);
+	pass(20);
+	CHECK(drain(service) == PUT_MAX);
 	end();
 }
 
@@ -358,8 +378,8 @@ static void t_batches_both(void)
 	int i;
 
 	begin();
-	stream(peer, service, 0);
-	stream(service, peer, 0);
+	stream(peer, service, SAMPLE, 0);
+	stream(service, peer, SAMPLE, 0);
 	put(peer, 3000);
 	for (i = 0; i < 50; i++, w.now++) {
 		send(service, buf, sizeof(buf), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -387,6 +407,7 @@ int main(void)
 	t_broken();
 	t_full();
 	t_batches();
+	t_batches_begin();
 	t_batches_both();
 	return test_end("tcp_splice");
 }
