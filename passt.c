@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -548,6 +549,17 @@ static void close_ports(const struct worker *w)
 	syscall(SYS_close_range, keep + 1, ~0U, 0);
 }
 
+/* Of tables that have room for everything, what is used is resident, and not 2 MiB
+ * around each byte of it, as where huge pages come unasked: end(3), madvise(2)
+ */
+static void small_pages(void)
+{
+	extern char edata[], end[];
+	uintptr_t page = sysconf(_SC_PAGESIZE), from = (uintptr_t)edata / page * page;
+
+	madvise((void *)from, (uintptr_t)end - from, MADV_NOHUGEPAGE);
+}
+
 int main(int argc, char **argv)
 {
 	static struct conf cf;
@@ -556,6 +568,7 @@ int main(int argc, char **argv)
 	static struct start s = { .cf = &cf, .host = &host, .w = &w, .clients = -1 };
 	sigset_t ending;
 
+	small_pages();
 	early_signals(&ending);
 	conf_parse(&cf, argc, argv);
 	foreground_signals(&cf, &ending);
