@@ -69,6 +69,12 @@ static bool is_assigned(const struct net_conf *net, const struct addr *a)
 	return matches(&net->addr, a);
 }
 
+bool fwd_is_local(const struct conf *cf, const struct addr *remote)
+{
+	return addr_is_loopback(remote) ||
+	       is_assigned(&cf->net[addr_ver(remote)], remote);
+}
+
 /* Would the guest take it for itself, or never answer it? */
 static bool is_guests_own(const struct net_conf *net, const struct guest *g,
 			  const struct addr *a)

@@ -28,6 +28,9 @@ int fwd_to_guest(const struct conf *cf, const struct guest *g,
 		 const struct side *remote, const struct side *rule,
 		 struct side *seen, struct side *guest);
 
+/* Is @remote, as the host sees it, on the host itself? */
+bool fwd_is_local(const struct conf *cf, const struct addr *remote);
+
 /* An address that appears in an error from the network, as the guest should see it;
  * unspecified if it can't be shown
  */

@@ -94,6 +94,11 @@ int sock_error(int fd);
 /* Set an int option: 0 or -errno */
 int sock_opt(int fd, int level, int name, int value);
 
+/* Before connect() to a peer on this machine: keep what waits in the socket's queue short
+ * (tcp(7), TCP_WINDOW_CLAMP)
+ */
+void sock_window_local(int fd);
+
 /* Have close() send RST instead of FIN */
 void sock_linger0(int fd);
 

@@ -92,6 +92,7 @@ static int open_socket(uint8_t proto, enum ipver ver)
 		return fd;
 	if (proto == IPPROTO_TCP) {
 		splice_tune(fd);
+		sock_window_local(fd);
 		return fd;
 	}
 	sock_dgram_gro(fd);

@@ -111,6 +111,8 @@ static int connect_to(struct worker *w, const struct side *remote, bool *watched
 		return fd;
 	if (!*watched)
 		rc = set_up(w, fd, remote);
+	if (!rc && fwd_is_local(w->cf, &remote->addr))
+		sock_window_local(fd);
 	if (!rc)
 		rc = sock_connect(fd, remote, w->cf->net[V6].template_index);
 	if (rc < 0) {

@@ -276,10 +276,30 @@ static void t_show(void)
 	}
 }
 
+static void t_local(void)
+{
+	static const struct { const char *remote; bool local; } rows[] = {
+		{ "127.0.0.1", true }, { "127.1.2.3", true }, { "::1", true },
+		{ "192.0.2.2", true }, { "203.0.113.2", true }, { "2001:db8:7::2", true },
+		{ "192.0.2.1", false }, { "198.51.100.2", false }, { "2001:db8::1", false },
+		{ "0.0.0.0", false }, { "::", false },
+	};
+	static struct setup s;
+	size_t i;
+
+	fill(&s);
+	for (i = 0; i < NELEM(rows); i++) {
+		struct addr remote = parse(rows[i].remote);
+
+		CHECK(fwd_is_local(&s.cf, &remote) == rows[i].local);
+	}
+}
+
 int main(void)
 {
 	t_from_guest();
 	t_to_guest();
 	t_show();
+	t_local();
 	return test_end("fwd");
 }
