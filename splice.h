@@ -30,7 +30,8 @@ bool splice_takes(const struct worker *w, const struct addr *peer,
 void splice_refill(struct worker *w);
 
 /* A non-blocking socket, of the guest's namespace or (@to_ns not set) of the host, to be
- * connected and closed by the caller; TCP as by splice_tune(). Descriptor or -errno.
+ * connected and closed by the caller; TCP as by splice_tune() and sock_window_local().
+ * Descriptor or -errno.
  */
 int splice_socket(struct worker *w, uint8_t proto, enum ipver ver, bool to_ns);
 

@@ -111,6 +111,7 @@ static int connect_to(struct worker *w, const struct side *remote, bool *watched
 		return fd;
 	if (!*watched)
 		rc = set_up(w, fd, remote);
+	/* A spare one has lost it on its way: not with what else is set up */
 	if (!rc && fwd_is_local(w->cf, &remote->addr))
 		sock_window_local(fd);
 	if (!rc)
