@@ -9,19 +9,34 @@
  * next recv(). Frames in hand, for which no event will come, show as @more.
  *
  * To the guest: frames are laid one behind the other, gaps closed on commit, so that
- * one send() carries all of a turn. What the socket does not take stays where it
+ * one call carries all of a turn. What the socket does not take stays where it
  * is and goes first when the socket is writable; until then no room is lent. So
  * nothing waits for a guest that does not read, and nothing is cut in the middle.
  *
+ * Much at a time is lent to the socket, not copied: through a pipe, by reference. It has to
+ * stay as it is until the other side has read it, so frames are laid in blocks, and
+ * the first one that was read is used next: it is the most likely to be cached.
+ * How many bytes were not read is what the kernel charges for them, or less. Blocks
+ * are so many that the socket is not found writable when there is none.
+ *
  * A length that no frame can have means that we lost our place: the link is gone.
+ *
+ * vmsplice(2), splice(2), unix(7).
  */
+#define _GNU_SOURCE
 #include "link_stream.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,18 +49,30 @@ enum {
 	FRAME_PAD	= 60,		/* to the guest: what a wire would carry */
 	FRAME_MAX	= 65535,
 	RX_BYTES	= 512 * 1024,	/* small enough to stay in the cache */
-	TX_BYTES	= 512 * 1024,
+	SNDBUF		= 1 << 20,	/* the kernel doubles it */
+	WRITABLE	= 2 * SNDBUF / 4,	/* bytes unread, at most */
+	BLOCK		= 512 * 1024,
+	BLOCKS		= 6,
+	STRIDE_MAX	= PREFIX + LINK_HDR_MAX + FRAME_MAX,
+	LEND_MIN	= 8 * 1024,	/* less than that costs less to copy */
 };
+
+static_assert((BLOCKS - 1) * (BLOCK - STRIDE_MAX) > WRITABLE, "no event tells of room");
 
 struct link_stream {
 	struct link l;
 	size_t rx_from, rx_to;		/* received, not yet lent */
-	size_t tx_from, tx_to;		/* committed, not yet sent */
-	size_t stride;			/* of the open reservation */
+	int block;			/* that frames are laid in */
+	size_t tx_from, tx_to;		/* in it: committed, neither sent nor in the pipe */
+	bool lent;			/* something of it, since it was taken */
+	int pipe[2];			/* or -1: everything is copied */
+	size_t piped;			/* bytes in it */
+	uint64_t sent;			/* bytes in all ... */
+	uint64_t until[BLOCKS];		/* ... with the last one of each block */
 	bool blocked;			/* the socket did not take all of it */
 	struct iovec data[LINK_BATCH];
 	uint8_t rx[RX_BYTES];
-	uint8_t tx[TX_BYTES];
+	alignas(4096) uint8_t tx[BLOCKS][BLOCK];
 };
 
 static struct link_stream *stream_of(struct link *l)
@@ -119,35 +146,93 @@ static void stream_rx_done(struct link *l, int n)
 	(void)n;
 }
 
+/* #syscalls:passt sendto send */
+static ssize_t send_copy(struct link_stream *s)
+{
+	ssize_t n = send(s->l.fd, s->tx[s->block] + s->tx_from, s->tx_to - s->tx_from,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	s->tx_from += MAX(n, 0);
+	s->sent += MAX(n, 0);
+	return n;
+}
+
+/* #syscalls:passt splice */
+static ssize_t send_piped(struct link_stream *s)
+{
+	ssize_t n = splice(s->pipe[0], NULL, s->l.fd, NULL, s->piped, SPLICE_F_NONBLOCK);
+
+	s->piped -= MAX(n, 0);
+	s->sent += MAX(n, 0);
+	return n;
+}
+
+/* To the empty pipe: false if it can't be
+ *
+ * #syscalls:passt vmsplice
+ */
+static bool lend(struct link_stream *s)
+{
+	struct iovec iov = { s->tx[s->block] + s->tx_from, s->tx_to - s->tx_from };
+	ssize_t n;
+
+	if (s->pipe[0] < 0 || iov.iov_len < LEND_MIN)
+		return false;
+	n = vmsplice(s->pipe[1], &iov, 1, SPLICE_F_NONBLOCK);
+	if (n <= 0)
+		return false;
+	s->tx_from += n;
+	s->piped = n;
+	return s->lent = true;
+}
+
 /* Send what was committed; true if nothing is left
  *
- * #syscalls:passt sendto send shutdown
+ * #syscalls:passt shutdown
  */
 static bool stream_tx_flush(struct link *l)
 {
 	struct link_stream *s = stream_of(l);
-	size_t left = s->tx_to - s->tx_from;
 	ssize_t n = 0;
 
-	if (left) {
-		do
-			n = send(l->fd, s->tx + s->tx_from, left,
-				 MSG_DONTWAIT | MSG_NOSIGNAL);
-		while (n < 0 && errno == EINTR);
-		if (n < 0 && errno == EPIPE)	/* it will never read again: end it */
-			shutdown(l->fd, SHUT_RDWR);
-		s->tx_from += MAX(n, 0);
+	while (n >= 0 && (s->piped || s->tx_from != s->tx_to)) {
+		n = s->piped || lend(s) ? send_piped(s) : send_copy(s);
+		if (n < 0 && errno == EINTR)
+			n = 0;
 	}
-	s->blocked = s->tx_from != s->tx_to;
-	if (!s->blocked)
+	if (n < 0 && errno == EPIPE)	/* it will never read again: end it */
+		shutdown(l->fd, SHUT_RDWR);
+	s->blocked = n < 0;
+	if (!s->blocked && !s->lent)
 		s->tx_from = s->tx_to = 0;
 	return !s->blocked;
+}
+
+/* All was sent, the block is full: take one that was read, if there is one
+ *
+ * #syscalls:passt ioctl
+ */
+static void next_block(struct link_stream *s)
+{
+	int i, unread;
+
+	s->until[s->block] = s->sent;
+	if (ioctl(s->l.fd, SIOCOUTQ, &unread))
+		return;
+	for (i = 0; i < BLOCKS; i++) {
+		if (s->until[i] + unread > s->sent)
+			continue;
+		s->block = i;
+		s->tx_from = s->tx_to = 0;
+		s->lent = false;
+		return;
+	}
 }
 
 /* Room for frames of @stride bytes behind what waits to be sent: how many */
 static size_t room(const struct link_stream *s, size_t stride)
 {
-	return (sizeof(s->tx) - s->tx_to) / stride;
+	return (BLOCK - s->tx_to) / stride;
 }
 
 static int stream_tx_reserve(struct link *l, struct slot *slots, int n, size_t hdrlen,
@@ -157,13 +242,19 @@ static int stream_tx_reserve(struct link *l, struct slot *slots, int n, size_t h
 	size_t stride = PREFIX + MAX(hdrlen + paylen, FRAME_PAD);
 	int i;
 
-	if (hdrlen > LINK_HDR_MAX || stride > sizeof(s->tx))
+	if (hdrlen > LINK_HDR_MAX || stride > STRIDE_MAX)
 		return -EMSGSIZE;
-	if (s->blocked || l->fd < 0 || (!room(s, stride) && !stream_tx_flush(l)))
+	if (s->blocked || l->fd < 0)
 		return 0;
+	if (!room(s, stride)) {
+		if (!stream_tx_flush(l))
+			return 0;
+		if (s->lent)
+			next_block(s);
+	}
 	n = MIN(MIN(n, LINK_BATCH), (int)room(s, stride));
 	for (i = 0; i < n; i++) {
-		uint8_t *p = s->tx + s->tx_to + i * stride + PREFIX;
+		uint8_t *p = s->tx[s->block] + s->tx_to + i * stride + PREFIX;
 
 		s->data[i] = (struct iovec){ p + hdrlen, paylen };
 		slots[i].hdr = (struct iovec){ p, hdrlen };
@@ -178,7 +269,7 @@ static int stream_tx_reserve(struct link *l, struct slot *slots, int n, size_t h
 /* Put the frame in @slot behind those committed, with its length in front */
 static void append(struct link_stream *s, const struct slot *slot)
 {
-	uint8_t *to = s->tx + s->tx_to, *frame = slot->hdr.iov_base;
+	uint8_t *to = s->tx[s->block] + s->tx_to, *frame = slot->hdr.iov_base;
 	size_t len = slot->hdr.iov_len + slot->len;
 	uint32_t prefix;
 
@@ -212,6 +303,35 @@ static const struct link_ops stream_ops = {
 	.tx_flush = stream_tx_flush,
 };
 
+/* What was lent to an earlier peer must not change for it, however long it keeps that: fresh
+ * pages or nothing is lent. Nor is it to a socket that does not tell what was not read.
+ *
+ * #syscalls:passt madvise pipe2 fcntl fcntl64
+ */
+static void open_pipe(struct link_stream *s)
+{
+	int domain, flags = fcntl(s->l.fd, F_GETFL);
+	socklen_t len = sizeof(domain);
+
+	if (getsockopt(s->l.fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) ||
+	    domain != AF_UNIX || flags < 0 ||
+	    fcntl(s->l.fd, F_SETFL, flags | O_NONBLOCK) ||
+	    madvise(s->tx, sizeof(s->tx), MADV_DONTNEED) ||
+	    pipe2(s->pipe, O_NONBLOCK | O_CLOEXEC))
+		return;
+	fcntl(s->pipe[1], F_SETPIPE_SZ, 2 * BLOCK);	/* or smaller pieces */
+}
+
+static void init_tx(struct link_stream *s)
+{
+	s->block = 0;
+	s->tx_from = s->tx_to = s->piped = 0;
+	s->blocked = s->lent = false;
+	s->sent = 0;
+	memset(s->until, 0, sizeof(s->until));
+	s->pipe[0] = s->pipe[1] = -1;
+}
+
 struct link *link_stream_init(void)
 {
 	static struct link_stream stream;
@@ -226,7 +346,7 @@ struct link *link_stream_init(void)
 int link_stream_attach(struct link *l, int fd)
 {
 	struct link_stream *s = stream_of(l);
-	int type, max = INT_MAX / 2;
+	int type, sndbuf = SNDBUF, max = INT_MAX / 2;
 	socklen_t len = sizeof(type);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
@@ -234,20 +354,28 @@ int link_stream_attach(struct link *l, int fd)
 	if (type != SOCK_STREAM)
 		return -EPROTOTYPE;
 	/* Cut by the kernel to what is allowed */
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &max, sizeof(max));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &max, sizeof(max));
 	link_stream_detach(l);
-	s->rx_from = s->rx_to = s->tx_from = s->tx_to = 0;
-	s->blocked = false;
+	s->rx_from = s->rx_to = 0;
 	l->more = false;
 	l->fd = fd;
+	init_tx(s);
+	open_pipe(s);
 	return 0;
 }
 
 /* #syscalls:passt close */
 void link_stream_detach(struct link *l)
 {
-	if (l->fd >= 0)
-		close(l->fd);
+	struct link_stream *s = stream_of(l);
+
+	if (l->fd < 0)
+		return;
+	close(l->fd);
 	l->fd = -1;
+	if (s->pipe[0] < 0)
+		return;
+	close(s->pipe[0]);
+	close(s->pipe[1]);
 }
