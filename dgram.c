@@ -173,7 +173,7 @@ static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 	rc = fwd_from_guest(w->cf, p->proto, &p->dst, &remote);
 	if (rc < 0)
 		return rc;
-	d = dgram_of(flow_new(w, type, p->proto));
+	d = dgram_of(dgram_flow_new(w, type, p->proto));
 	if (!d)
 		return -ENOSPC;
 
@@ -232,6 +232,8 @@ struct dgram *dgram_from_guest(struct worker *w, enum flow_type type,
 		return NULL;
 	}
 	rc = open_flow(w, type, p, &d);
+	if (dgram_make_room(w, rc))
+		rc = open_flow(w, type, p, &d);
 	if (!rc)
 		return d;
 	flow_refused(w, type, &p->src, &p->dst, rc);
@@ -321,4 +323,25 @@ void dgram_close(struct worker *w, struct dgram *d)
 	if (d->f.fd >= 0)
 		close(d->f.fd);
 	flow_free(w, &d->f);
+}
+
+bool dgram_make_room(struct worker *w, int err)
+{
+	struct flow *f;
+
+	if (err != -EMFILE && err != -ENFILE && err != -ENOSPC)
+		return false;
+	f = flow_stale(w);
+	if (!f)
+		return false;
+	flow_evicted(w, f, err);
+	dgram_close(w, dgram_of(f));
+	return true;
+}
+
+struct flow *dgram_flow_new(struct worker *w, enum flow_type type, uint8_t proto)
+{
+	struct flow *f = flow_new(w, type, proto);
+
+	return f || !dgram_make_room(w, -ENOSPC) ? f : flow_new(w, type, proto);
 }

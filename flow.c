@@ -23,6 +23,7 @@
 #include "worker.h"
 
 enum { BUCKETS = FLOW_MAX + 1, NOBODY = 0, GEN_MASK = 0xffffff };
+enum { LOOKS = 256, SAMPLES = 32 };	/* for a stale flow: slots, conversations */
 
 struct flow_slot {
 	_Alignas(64) union {
@@ -35,6 +36,7 @@ struct flowtab {
 	uint32_t free;			/* index of the first on the free list */
 	uint32_t top;			/* highest index ever used */
 	uint32_t count;			/* in use */
+	uint32_t hand;			/* last slot where a stale flow was looked for */
 	struct dirty {
 		uint32_t first, last;
 		uint32_t stop;		/* last one of this turn, or nobody */
@@ -189,6 +191,26 @@ void flow_each(struct worker *w, enum flow_type type,
 	}
 }
 
+struct flow *flow_stale(struct worker *w)
+{
+	struct flowtab *tab = w->flows;
+	struct flow *stalest = NULL;
+	uint32_t looks = MIN(tab->top, LOOKS), samples = SAMPLES;
+
+	while (looks-- && samples) {
+		struct flow *f;
+
+		tab->hand = tab->hand % tab->top + 1;
+		f = at(tab, tab->hand);
+		if (f->type != FLOW_UDP && f->type != FLOW_ICMP)
+			continue;
+		samples--;
+		if (!stalest || f->timer.deadline < stalest->timer.deadline)
+			stalest = f;
+	}
+	return stalest;
+}
+
 static enum flow_list list_of(const struct flow *f)
 {
 	return f->type == FLOW_TCP_SPLICE || f->type == FLOW_UDP_SPLICE ?
@@ -298,16 +320,27 @@ static const char *hint(int err)
 	}
 }
 
-void flow_refused(struct worker *w, enum flow_type type, const struct side *from,
-		  const struct side *to, int err)
+static void tell(struct worker *w, const struct flow *f, const char *event, int err)
 {
-	struct flow f = { .type = type, .from_guest = true, .guest = *from, .seen = *to };
 	const char *what = abs(err) == ENOSPC ? "the table is full" : err_str(err);
 	const char *help = hint(abs(err));
 	char buf[FLOW_STRLEN];
 
 	if (log_on(help ? LOG_WARN : LOG_DBG))
 		log_limited(&w->log_tokens, w->now, help ? LOG_WARN : LOG_DBG,
-			    "%s can't be opened: %s%s%s", flow_str(&f, buf), what,
+			    "%s %s: %s%s%s", flow_str(f, buf), event, what,
 			    help ? "; " : "", help ? help : "");
+}
+
+void flow_refused(struct worker *w, enum flow_type type, const struct side *from,
+		  const struct side *to, int err)
+{
+	struct flow f = { .type = type, .from_guest = true, .guest = *from, .seen = *to };
+
+	tell(w, &f, "can't be opened", err);
+}
+
+void flow_evicted(struct worker *w, const struct flow *f, int err)
+{
+	tell(w, f, "makes room for another", err);
 }

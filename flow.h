@@ -91,11 +91,19 @@ bool flow_dirty_begin(struct worker *w);
  */
 struct flow *flow_next_dirty(struct worker *w);
 
+/* A conversation of datagrams that has been silent for long, as far as a few looks tell: its
+ * timer is one of the next to expire. NULL: none was seen.
+ */
+struct flow *flow_stale(struct worker *w);
+
 /* No flow of @type can be opened from @from to @to: say so within the worker's budget, with
  * what helps against it. @err: errno, or ENOSPC for a full table; negative or positive.
  */
 void flow_refused(struct worker *w, enum flow_type type, const struct side *from,
 		  const struct side *to, int err);
+
+/* @f ends before its time, for want of room: say so in the same way */
+void flow_evicted(struct worker *w, const struct flow *f, int err);
 
 /* "TCP 192.0.2.2:4000 -> 198.51.100.2:80" as the guest sees it */
 enum { FLOW_STRLEN = 2 * SIDE_STRLEN + 16 };

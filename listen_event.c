@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "dgram.h"
 #include "listen.h"
 #include "listen_int.h"
 #include "sock.h"
@@ -108,6 +109,8 @@ static void accept_all(struct worker *w, const struct listen_at *at, union tag t
 		}
 		if (fd == -EAGAIN)
 			return;
+		if (dgram_make_room(w, fd))
+			continue;
 		if ((fd == -EMFILE || fd == -ENFILE) && turn_away(w, at))
 			continue;
 		if (sock_no_means(fd)) {
@@ -153,14 +156,23 @@ static void collect(struct worker *w, int fd, const struct addr *to, struct back
 	sock_dgram_drain(fd);
 }
 
+static int peer_socket(struct worker *w, const struct listen_at *at,
+		       const struct sock_arrival *a, bool spliced)
+{
+	enum ipver v = addr_ver(&a->peer.addr);
+
+	return spliced ? splice_socket(w, IPPROTO_UDP, v, at->table->dir == LISTEN_OUT) :
+			 udp_peer_socket(v);
+}
+
 /* A socket for the peer from here on: descriptor or -errno */
 static int split(struct worker *w, const struct listen_at *at, const struct sock_place *p,
 		 const struct sock_arrival *a, bool spliced, struct backlog *b)
 {
-	enum ipver v = addr_ver(&a->peer.addr);
-	int rc, fd = spliced ? splice_socket(w, IPPROTO_UDP, v, at->table->dir == LISTEN_OUT) :
-			       udp_peer_socket(v);
+	int rc, fd = peer_socket(w, at, a, spliced);
 
+	if (dgram_make_room(w, fd))
+		fd = peer_socket(w, at, a, spliced);
 	if (fd < 0)
 		return fd;
 	rc = sock_listen_split(fd, at->fd, p, a);

@@ -195,6 +195,33 @@ static void t_each(void)
 	CHECK(!flow_count(&w));
 }
 
+/* Of conversations, not connections, the one that would end first */
+static void t_stale(void)
+{
+	struct flow *u[20], *f;
+	int i;
+
+	CHECK(!flow_stale(&w));
+	for (i = 0; i < 1000; i++)
+		open_flow(i);
+	CHECK(!flow_stale(&w));
+	for (i = 0; i < 20; i++) {
+		u[i] = flow_new(&w, i % 2 ? FLOW_UDP : FLOW_ICMP, 0);
+		timer_set(&w.wheel, &u[i]->timer, 500 + (i * 7 + 5) % 20);
+	}
+	for (i = 0; i < 4 && !(f = flow_stale(&w)); i++)	/* a few looks at a time */
+		;
+	CHECK(f == u[5]);		/* 5 * 7 + 5 is 0 modulo 20 */
+	timer_set(&w.wheel, &f->timer, 1000);
+	for (i = 0; i < 5; i++)
+		f = flow_stale(&w) ? : f;
+	CHECK(f == u[8]);
+	flow_each(&w, FLOW_TCP, free_one);
+	flow_each(&w, FLOW_UDP, free_one);
+	flow_each(&w, FLOW_ICMP, free_one);
+	CHECK(!flow_stale(&w) && !flow_count(&w));
+}
+
 static void t_full(void)
 {
 	uint32_t i, proto, missing = 0, stray = 0;
@@ -256,6 +283,7 @@ int main(void)
 	t_dirty();
 	t_stuck();
 	t_each();
+	t_stale();
 	t_full();
 	t_str();
 	return test_end("flow");
