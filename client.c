@@ -2,8 +2,8 @@
 /* client.c - the socket on which virtual machines connect, one at a time
  *
  * A path is free if nobody listens there: a socket that was left behind is replaced,
- * one that answers is not. Without a path from the user, the usual ones are tried
- * in turn; programs such as qrap look for us there.
+ * one that answers is not, nor is any other file. Without a path from the user, the
+ * usual ones are tried in turn; programs such as qrap look for us there.
  *
  * unix(7). Called by passt.c.
  */
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -34,11 +35,21 @@ static bool answers(const struct sockaddr_un *at)
 	return !rc || rc == EAGAIN;	/* its queue is full */
 }
 
-/* Take the place of whatever does not answer: descriptor or -errno */
+/* Is there something that was never a socket of ours? */
+static bool is_foreign(const struct sockaddr_un *at)
+{
+	struct stat st;
+
+	return !lstat(at->sun_path, &st) && !S_ISSOCK(st.st_mode);
+}
+
+/* Take the place of a socket that does not answer: descriptor or -errno */
 static int listen_at(const struct sockaddr_un *at)
 {
 	int fd, rc;
 
+	if (is_foreign(at))
+		return -EEXIST;
 	if (answers(at))
 		return -EADDRINUSE;
 	if (unlink(at->sun_path) && errno != ENOENT)

@@ -377,6 +377,18 @@ def in_use():
     assert s.wait(10) == 1
     assert 'Address already in use' in said(s)
 
+def foreign():
+    """A file that happens to be there is none of ours"""
+    name = path + '.file'
+    with open(name, 'w') as f:
+        f.write('kept')
+    s = start('-s', name)
+    assert s.wait(10) == 1
+    assert 'File exists' in said(s)
+    with open(name) as f:
+        assert f.read() == 'kept'
+    os.unlink(name)
+
 def stale():
     global server
     server.send_signal(signal.SIGKILL)
@@ -436,6 +448,7 @@ attempt('flow of a guest that comes back', kept)
 attempt('probes on connection', found)
 attempt('address of its own choice', other_address)
 attempt('path in use', in_use)
+attempt('path of a file', foreign)
 attempt('path left behind', stale)
 attempt('end', ends)
 attempt('one-off', one_off)
