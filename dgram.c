@@ -203,15 +203,11 @@ static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 /* Why can there be no flow? Tells the guest what it should know. */
 static enum drop refused(struct worker *w, const struct pkt *p, int err)
 {
+	if (icmp_err_refuse(w, p, err))
+		return DROP_NOFLOW;
 	switch (-err) {
 	case EAFNOSUPPORT:
 		return DROP_DISABLED;
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-	case EACCES:
-	case EPERM:
-		icmp_err_refuse(w, p, err);
-		return DROP_NOFLOW;
 	case ENOTSUP:
 		return DROP_SOCK;
 	default:

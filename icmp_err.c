@@ -7,7 +7,7 @@
  * socket and traceroute finds its probe. Errors that arise on this host (no
  * route, too big) get the type that a router would have used.
  *
- * Called by the datagram protocols. RFC 792, 1122 (3.2.2), 1191, 1812 (4.3.2), 4443,
+ * Called by the datagram protocols and, where a connection can't be made, by tcp.c. RFC 792, 1122 (3.2.2), 1191, 1812 (4.3.2), 4443,
  * 8201.
  */
 #include <errno.h>
@@ -43,7 +43,7 @@ void icmp_err_note(struct quote *q, const struct pkt *p)
 	span_peek(p->l4, q->l4, sizeof(q->l4));
 	q->proto = p->proto;
 	q->ttl = p->ttl;
-	if (p->off.csum_partial)	/* never was on a wire */
+	if (p->proto == IPPROTO_UDP && p->off.csum_partial)	/* never was on a wire */
 		q->l4[6] = q->l4[7] = 0;
 }
 
@@ -191,17 +191,46 @@ void icmp_err_send(struct worker *w, const struct icmp_err *e,
 	send_error(w, e, &x);
 }
 
-void icmp_err_refuse(struct worker *w, const struct pkt *p, int err)
+static bool refuse(struct worker *w, const struct quote *q, const struct side *guest,
+		   const struct side *seen, int err)
 {
 	struct sock_err se = { .err = -err };
-	struct quote q;
 	struct icmp_err e = {
-		.quote = &q, .guest = &p->src, .seen = &p->dst, .payload = "",
-		.from = w->cf->net[addr_ver(&p->dst.addr)].our,
+		.quote = q, .guest = guest, .seen = seen, .payload = "",
+		.from = w->cf->net[addr_ver(&seen->addr)].our,
 	};
 
-	if (!addr_is_unicast(&p->src.addr) || !addr_is_unicast(&p->dst.addr))
-		return;			/* RFC 1122, 3.2.2 */
+	switch (se.err) {
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EACCES:
+	case EPERM:
+		break;
+	default:
+		return false;
+	}
+	if (addr_is_unicast(&guest->addr) && addr_is_unicast(&seen->addr))
+		icmp_err_send(w, &e, &se);	/* RFC 1122, 3.2.2 */
+	return true;
+}
+
+bool icmp_err_refuse(struct worker *w, const struct pkt *p, int err)
+{
+	struct quote q;
+
 	icmp_err_note(&q, p);
-	icmp_err_send(w, &e, &se);
+	return refuse(w, &q, &p->src, &p->dst, err);
+}
+
+void icmp_err_refuse_syn(struct worker *w, const struct side *guest,
+			 const struct side *seen, uint32_t seq, int err)
+{
+	uint16_t ports[] = { htons(guest->port), htons(seen->port) };
+	struct quote q = { .proto = IPPROTO_TCP, .ttl = TTL };
+
+	q.ip[0] = addr_is4(&seen->addr) ? 0x45 : 0x60;
+	seq = htonl(seq);
+	memcpy(q.l4, ports, sizeof(ports));
+	memcpy(q.l4 + sizeof(ports), &seq, sizeof(seq));
+	refuse(w, &q, guest, seen, err);
 }

@@ -43,7 +43,13 @@ struct icmp_err {
 void icmp_err_send(struct worker *w, const struct icmp_err *e,
 		   const struct sock_err *se);
 
-/* Nothing can be sent where @p is bound for, because of @err (-errno) */
-void icmp_err_refuse(struct worker *w, const struct pkt *p, int err);
+/* Nothing can be sent where @p is bound for, because of @err (-errno). False: that is not
+ * what it says.
+ */
+bool icmp_err_refuse(struct worker *w, const struct pkt *p, int err);
+
+/* The same of a SYN that the guest sent before, with the sequence number @seq */
+void icmp_err_refuse_syn(struct worker *w, const struct side *guest,
+			 const struct side *seen, uint32_t seq, int err);
 
 #endif

@@ -20,6 +20,7 @@
 #include "conf.h"
 #include "dgram.h"
 #include "fwd.h"
+#include "icmp_err.h"
 #include "sock.h"
 #include "tcp_int.h"
 #include "tcp_spare.h"
@@ -190,7 +191,8 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 		return;
 	}
 	if (fd < 0) {
-		tcp_reject(w, p);
+		icmp_err_refuse(w, p, fd);
+		tcp_reject(w, p);	/* some don't take the error for the end */
 		return;
 	}
 	t = tcp_of(dgram_flow_new(w, FLOW_TCP, IPPROTO_TCP));
@@ -337,19 +339,24 @@ void tcp_sock_event(struct worker *w, union tag tag, uint32_t events)
 }
 
 /* An error is final: there is nothing the flow could still do for either side */
-static bool sock_failed(struct tcp *t)
+static bool sock_failed(struct worker *w, struct tcp *t)
 {
+	int err;
+
 	if (!(t->marks & TM_ERROR))
 		return false;
 	t->marks &= ~TM_ERROR;
-	return sock_error(t->f.fd);
+	err = sock_error(t->f.fd);
+	if (err && t->state == TS_CONNECTING)
+		icmp_err_refuse_syn(w, &t->f.guest, &t->f.seen, t->rcv_nxt - 1, -err);
+	return err;
 }
 
 void tcp_flow_work(struct worker *w, struct flow *f)
 {
 	struct tcp *t = tcp_of(f);
 
-	if (sock_failed(t)) {
+	if (sock_failed(w, t)) {
 		tcp_event(w, t, TE_SOCK_ERROR);
 		if (t->state == TS_CLOSED)
 			return;

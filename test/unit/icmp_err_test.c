@@ -171,13 +171,34 @@ static void t_refuse(void)
 	struct pkt p = datagram(V4, true, 5);
 
 	sent = 0;
-	icmp_err_refuse(&w, &p, -ENETUNREACH);
+	CHECK(icmp_err_refuse(&w, &p, -ENETUNREACH));
 	CHECK(check_error(V4, &p, 3, 0, 0) == 0);
+
+	sent = 0;
+	CHECK(!icmp_err_refuse(&w, &p, -ECONNREFUSED) && !sent);
 
 	p.dst.addr = addr_v4(htonl(0xe0000001));
 	sent = 0;
 	icmp_err_refuse(&w, &p, -ENETUNREACH);
 	CHECK(!sent);			/* never about multicast */
+}
+
+/* A SYN is quoted as far as the guest's kernel needs it */
+static void t_syn(void)
+{
+	static const uint8_t l4[] = { 0x0f, 0xa0, 0, 53, 0xde, 0xad, 0xbe, 0xef };
+	const uint8_t *e = frame + 14 + 40;
+
+	sent = 0;
+	icmp_err_refuse_syn(&w, &guest[V6], &seen[V6], 0xdeadbeef, -EHOSTUNREACH);
+	CHECK(sent == 14 + 40 + 8 + 40 + sizeof(l4) && e[0] == 1 && e[1] == 3);
+	CHECK(e[8] >> 4 == 6 && e[8 + 6] == IPPROTO_TCP);
+	CHECK(!memcmp(e + 8 + 8, guest[V6].addr.b, 16) &&
+	      !memcmp(e + 8 + 24, seen[V6].addr.b, 16));
+	CHECK(!memcmp(e + 8 + 40, l4, sizeof(l4)));
+	sent = 0;
+	icmp_err_refuse_syn(&w, &guest[V6], &seen[V6], 0xdeadbeef, -ETIMEDOUT);
+	CHECK(!sent);
 }
 
 int main(void)
@@ -202,5 +223,6 @@ int main(void)
 	t_types();
 	t_lengths();
 	t_refuse();
+	t_syn();
 	return test_end("icmp_err");
 }
