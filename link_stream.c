@@ -16,8 +16,9 @@
  * Much at a time is lent to the socket, not copied: through a pipe, by reference. It has to
  * stay as it is until the other side has read it, so frames are laid in blocks, and
  * the first one that was read is used next: it is the most likely to be cached.
- * How many bytes were not read is what the kernel charges for them, or less. Blocks
- * are so many that the socket is not found writable when there is none.
+ * How many bytes were not read is what the kernel charges for them, or less. A block
+ * is half of what the socket takes, so that one is filled while another is read;
+ * they are so many that the socket is not found writable when there is none.
  *
  * A length that no frame can have means that we lost our place: the link is gone.
  *
@@ -49,30 +50,31 @@ enum {
 	FRAME_PAD	= 60,		/* to the guest: what a wire would carry */
 	FRAME_MAX	= 65535,
 	RX_BYTES	= 512 * 1024,	/* small enough to stay in the cache */
-	SNDBUF		= 1 << 20,	/* the kernel doubles it */
-	WRITABLE	= 2 * SNDBUF / 4,	/* bytes unread, at most */
-	BLOCK		= 512 * 1024,
-	BLOCKS		= 6,
 	STRIDE_MAX	= PREFIX + LINK_HDR_MAX + FRAME_MAX,
+	BLOCK_MIN	= 2 * STRIDE_MAX,
+	BLOCK_MAX	= 1 << 20,	/* and SO_SNDBUF, which the kernel doubles */
+	BLOCKS		= 5,
 	LEND_MIN	= 8 * 1024,	/* less than that costs less to copy */
 };
 
-static_assert((BLOCKS - 1) * (BLOCK - STRIDE_MAX) > WRITABLE, "no event tells of room");
+/* Writable: a quarter of the socket's buffer is unread, at most (unix_writable()) */
+static_assert((BLOCKS - 1) * (BLOCK_MIN - STRIDE_MAX) > BLOCK_MIN / 2, "no event tells of room");
 
 struct link_stream {
 	struct link l;
 	size_t rx_from, rx_to;		/* received, not yet lent */
-	int block;			/* that frames are laid in */
+	size_t block_len;
+	uint8_t *block;			/* that frames are laid in */
 	size_t tx_from, tx_to;		/* in it: committed, neither sent nor in the pipe */
 	bool lent;			/* something of it, since it was taken */
 	int pipe[2];			/* or -1: everything is copied */
 	size_t piped;			/* bytes in it */
 	uint64_t sent;			/* bytes in all ... */
-	uint64_t until[BLOCKS];		/* ... with the last one of each block */
+	uint64_t until[BLOCKS];		/* ... with the last one of each block that was left */
 	bool blocked;			/* the socket did not take all of it */
 	struct iovec data[LINK_BATCH];
 	uint8_t rx[RX_BYTES];
-	alignas(4096) uint8_t tx[BLOCKS][BLOCK];
+	alignas(4096) uint8_t tx[BLOCKS * BLOCK_MAX];
 };
 
 static struct link_stream *stream_of(struct link *l)
@@ -149,7 +151,7 @@ static void stream_rx_done(struct link *l, int n)
 /* #syscalls:passt sendto send */
 static ssize_t send_copy(struct link_stream *s)
 {
-	ssize_t n = send(s->l.fd, s->tx[s->block] + s->tx_from, s->tx_to - s->tx_from,
+	ssize_t n = send(s->l.fd, s->block + s->tx_from, s->tx_to - s->tx_from,
 			 MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	s->tx_from += MAX(n, 0);
@@ -173,7 +175,7 @@ static ssize_t send_piped(struct link_stream *s)
  */
 static bool lend(struct link_stream *s)
 {
-	struct iovec iov = { s->tx[s->block] + s->tx_from, s->tx_to - s->tx_from };
+	struct iovec iov = { s->block + s->tx_from, s->tx_to - s->tx_from };
 	ssize_t n;
 
 	if (s->pipe[0] < 0 || iov.iov_len < LEND_MIN)
@@ -216,13 +218,13 @@ static void next_block(struct link_stream *s)
 {
 	int i, unread;
 
-	s->until[s->block] = s->sent;
+	s->until[(s->block - s->tx) / s->block_len] = s->sent;
 	if (ioctl(s->l.fd, SIOCOUTQ, &unread))
 		return;
 	for (i = 0; i < BLOCKS; i++) {
 		if (s->until[i] + unread > s->sent)
 			continue;
-		s->block = i;
+		s->block = s->tx + i * s->block_len;
 		s->tx_from = s->tx_to = 0;
 		s->lent = false;
 		return;
@@ -232,7 +234,7 @@ static void next_block(struct link_stream *s)
 /* Room for frames of @stride bytes behind what waits to be sent: how many */
 static size_t room(const struct link_stream *s, size_t stride)
 {
-	return (BLOCK - s->tx_to) / stride;
+	return (s->block_len - s->tx_to) / stride;
 }
 
 static int stream_tx_reserve(struct link *l, struct slot *slots, int n, size_t hdrlen,
@@ -254,7 +256,7 @@ static int stream_tx_reserve(struct link *l, struct slot *slots, int n, size_t h
 	}
 	n = MIN(MIN(n, LINK_BATCH), (int)room(s, stride));
 	for (i = 0; i < n; i++) {
-		uint8_t *p = s->tx[s->block] + s->tx_to + i * stride + PREFIX;
+		uint8_t *p = s->block + s->tx_to + i * stride + PREFIX;
 
 		s->data[i] = (struct iovec){ p + hdrlen, paylen };
 		slots[i].hdr = (struct iovec){ p, hdrlen };
@@ -269,7 +271,7 @@ static int stream_tx_reserve(struct link *l, struct slot *slots, int n, size_t h
 /* Put the frame in @slot behind those committed, with its length in front */
 static void append(struct link_stream *s, const struct slot *slot)
 {
-	uint8_t *to = s->tx[s->block] + s->tx_to, *frame = slot->hdr.iov_base;
+	uint8_t *to = s->block + s->tx_to, *frame = slot->hdr.iov_base;
 	size_t len = slot->hdr.iov_len + slot->len;
 	uint32_t prefix;
 
@@ -319,12 +321,18 @@ static void open_pipe(struct link_stream *s)
 	    madvise(s->tx, sizeof(s->tx), MADV_DONTNEED) ||
 	    pipe2(s->pipe, O_NONBLOCK | O_CLOEXEC))
 		return;
-	fcntl(s->pipe[1], F_SETPIPE_SZ, 2 * BLOCK);	/* or smaller pieces */
+	fcntl(s->pipe[1], F_SETPIPE_SZ, BLOCK_MAX);	/* or smaller pieces */
 }
 
 static void init_tx(struct link_stream *s)
 {
-	s->block = 0;
+	int size = BLOCK_MAX;
+	socklen_t len = sizeof(size);
+
+	setsockopt(s->l.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	getsockopt(s->l.fd, SOL_SOCKET, SO_SNDBUF, &size, &len);
+	s->block_len = MAX(MIN(size / 2, BLOCK_MAX), BLOCK_MIN);
+	s->block = s->tx;
 	s->tx_from = s->tx_to = s->piped = 0;
 	s->blocked = s->lent = false;
 	s->sent = 0;
@@ -346,7 +354,7 @@ struct link *link_stream_init(void)
 int link_stream_attach(struct link *l, int fd)
 {
 	struct link_stream *s = stream_of(l);
-	int type, sndbuf = SNDBUF, max = INT_MAX / 2;
+	int type, max = INT_MAX / 2;
 	socklen_t len = sizeof(type);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
@@ -354,7 +362,6 @@ int link_stream_attach(struct link *l, int fd)
 	if (type != SOCK_STREAM)
 		return -EPROTOTYPE;
 	/* Cut by the kernel to what is allowed */
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &max, sizeof(max));
 	link_stream_detach(l);
 	s->rx_from = s->rx_to = 0;
