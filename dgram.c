@@ -173,7 +173,7 @@ static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 	rc = fwd_from_guest(w->cf, p->proto, &p->dst, &remote);
 	if (rc < 0)
 		return rc;
-	d = dgram_of(dgram_flow_new(w, type, p->proto));
+	d = dgram_of(flow_new(w, type, p->proto));
 	if (!d)
 		return -ENOSPC;
 
@@ -325,7 +325,7 @@ bool dgram_make_room(struct worker *w, int err)
 {
 	struct flow *f;
 
-	if (err != -EMFILE && err != -ENFILE && err != -ENOSPC)
+	if (!sock_no_descriptor(err) && err != -ENOSPC)
 		return false;
 	f = flow_stale(w);
 	if (!f)

@@ -7,8 +7,8 @@
  * socket and traceroute finds its probe. Errors that arise on this host (no
  * route, too big) get the type that a router would have used.
  *
- * Called by the datagram protocols and, where a connection can't be made, by tcp.c. RFC 792, 1122 (3.2.2), 1191, 1812 (4.3.2), 4443,
- * 8201.
+ * Called by the datagram protocols and, where a connection can't be made, by tcp.c. RFC 792,
+ * 1122 (3.2.2), 1191, 1812 (4.3.2), 4443, 8201.
  */
 #include <errno.h>
 #include <netinet/icmp6.h>

@@ -155,7 +155,6 @@ static ssize_t send_copy(struct link_stream *s)
 			 MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	s->tx_from += MAX(n, 0);
-	s->sent += MAX(n, 0);
 	return n;
 }
 
@@ -165,7 +164,6 @@ static ssize_t send_piped(struct link_stream *s)
 	ssize_t n = splice(s->pipe[0], NULL, s->l.fd, NULL, s->piped, SPLICE_F_NONBLOCK);
 
 	s->piped -= MAX(n, 0);
-	s->sent += MAX(n, 0);
 	return n;
 }
 
@@ -199,6 +197,7 @@ static bool stream_tx_flush(struct link *l)
 
 	while (n >= 0 && (s->piped || s->tx_from != s->tx_to)) {
 		n = s->piped || lend(s) ? send_piped(s) : send_copy(s);
+		s->sent += MAX(n, 0);
 		if (n < 0 && errno == EINTR)
 			n = 0;
 	}

@@ -111,7 +111,7 @@ static void accept_all(struct worker *w, const struct listen_at *at, union tag t
 			return;
 		if (dgram_make_room(w, fd))
 			continue;
-		if ((fd == -EMFILE || fd == -ENFILE) && turn_away(w, at))
+		if (sock_no_descriptor(fd) && turn_away(w, at))
 			continue;
 		if (sock_no_means(fd)) {
 			loop_mod(&w->loop, at->fd, 0, tag);

@@ -36,10 +36,16 @@ static inline bool sock_no_memory(ssize_t rc)
 	return rc == -ENOBUFS || rc == -ENOMEM;
 }
 
-/* ... or no descriptor? */
+/* ... or that there is no descriptor? */
+static inline bool sock_no_descriptor(ssize_t rc)
+{
+	return rc == -EMFILE || rc == -ENFILE;
+}
+
+/* One or the other */
 static inline bool sock_no_means(ssize_t rc)
 {
-	return rc == -EMFILE || rc == -ENFILE || sock_no_memory(rc);
+	return sock_no_descriptor(rc) || sock_no_memory(rc);
 }
 
 /* Fill @out from @s; @scope: interface index for IPv6 link-local addresses, else
