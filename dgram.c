@@ -228,7 +228,7 @@ struct dgram *dgram_from_guest(struct worker *w, enum flow_type type,
 		return NULL;
 	}
 	rc = open_flow(w, type, p, &d);
-	if (dgram_make_room(w, rc))
+	if (flow_make_room(w, rc))
 		rc = open_flow(w, type, p, &d);
 	if (!rc)
 		return d;
@@ -319,25 +319,4 @@ void dgram_close(struct worker *w, struct dgram *d)
 	if (d->f.fd >= 0)
 		close(d->f.fd);
 	flow_free(w, &d->f);
-}
-
-bool dgram_make_room(struct worker *w, int err)
-{
-	struct flow *f;
-
-	if (!sock_no_descriptor(err) && err != -ENOSPC)
-		return false;
-	f = flow_stale(w);
-	if (!f)
-		return false;
-	flow_evicted(w, f, err);
-	dgram_close(w, dgram_of(f));
-	return true;
-}
-
-struct flow *dgram_flow_new(struct worker *w, enum flow_type type, uint8_t proto)
-{
-	struct flow *f = flow_new(w, type, proto);
-
-	return f || !dgram_make_room(w, -ENOSPC) ? f : flow_new(w, type, proto);
 }

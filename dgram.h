@@ -65,15 +65,6 @@ void dgram_tune(const struct worker *w, int fd);
 
 void dgram_close(struct worker *w, struct dgram *d);
 
-/* Is @err (negative) one of a flow that found no descriptor or no place in the table? Then a
- * conversation that has been silent for long ends, if there is one: true, try again.
- * The guest loses little: its next datagram opens it anew, from the same port.
- */
-bool dgram_make_room(struct worker *w, int err);
-
-/* As flow_new(), with room made for it */
-struct flow *dgram_flow_new(struct worker *w, enum flow_type type, uint8_t proto);
-
 static inline bool dgram_is_udp(const struct dgram *d)
 {
 	return d->f.proto == IPPROTO_UDP;

@@ -19,6 +19,7 @@
 #include "flow.h"
 #include "hash.h"
 #include "log.h"
+#include "sock.h"
 #include "util.h"
 #include "worker.h"
 
@@ -79,19 +80,28 @@ static uint32_t *bucket(struct worker *w, uint8_t proto, const struct side *gues
 				  BUCKETS];
 }
 
+/* From the free list, else one never used, or NULL */
+static struct flow *take_slot(struct flowtab *tab)
+{
+	struct flow *f = at(tab, tab->free);
+
+	if (f)
+		tab->free = f->hash_next;
+	else if (tab->top < FLOW_MAX)
+		f = at(tab, ++tab->top);
+	return f;
+}
+
 struct flow *flow_new(struct worker *w, enum flow_type type, uint8_t proto)
 {
 	struct flowtab *tab = w->flows;
-	struct flow *f = at(tab, tab->free);
+	struct flow *f = take_slot(tab);
 	uint32_t gen;
 
-	if (f) {
-		tab->free = f->hash_next;
-	} else {
-		if (tab->top == FLOW_MAX)
-			return NULL;
-		f = at(tab, ++tab->top);
-	}
+	if (unlikely(!f) && flow_make_room(w, -ENOSPC))
+		f = take_slot(tab);
+	if (!f)
+		return NULL;
 	tab->count++;
 	w->stats.flows_opened++;
 
@@ -189,26 +199,6 @@ void flow_each(struct worker *w, enum flow_type type,
 		if (f->type == type)
 			fn(w, f);
 	}
-}
-
-struct flow *flow_stale(struct worker *w)
-{
-	struct flowtab *tab = w->flows;
-	struct flow *stalest = NULL;
-	uint32_t looks = MIN(tab->top, LOOKS), samples = SAMPLES;
-
-	while (looks-- && samples) {
-		struct flow *f;
-
-		tab->hand = tab->hand % tab->top + 1;
-		f = at(tab, tab->hand);
-		if (f->type != FLOW_UDP && f->type != FLOW_ICMP)
-			continue;
-		samples--;
-		if (!stalest || f->timer.deadline < stalest->timer.deadline)
-			stalest = f;
-	}
-	return stalest;
 }
 
 static enum flow_list list_of(const struct flow *f)
@@ -340,7 +330,42 @@ void flow_refused(struct worker *w, enum flow_type type, const struct side *from
 	tell(w, &f, "can't be opened", err);
 }
 
-void flow_evicted(struct worker *w, const struct flow *f, int err)
+static bool is_conversation(const struct flow *f)
 {
+	return f->type == FLOW_UDP || f->type == FLOW_ICMP || f->type == FLOW_UDP_SPLICE;
+}
+
+/* Of conversations, one whose timer is one of the next to expire, or NULL: none was seen */
+static struct flow *stale(struct worker *w)
+{
+	struct flowtab *tab = w->flows;
+	struct flow *oldest = NULL;
+	uint32_t looks = MIN(tab->top, LOOKS), samples = SAMPLES;
+
+	while (looks-- && samples) {
+		struct flow *f;
+
+		tab->hand = tab->hand % tab->top + 1;
+		f = at(tab, tab->hand);
+		if (!is_conversation(f) || !timer_armed(&f->timer))
+			continue;
+		samples--;
+		if (!oldest || f->timer.deadline < oldest->timer.deadline)
+			oldest = f;
+	}
+	return oldest;
+}
+
+bool flow_make_room(struct worker *w, int err)
+{
+	struct flow *f;
+
+	if (!sock_no_descriptor(err) && err != -ENOSPC)
+		return false;
+	f = stale(w);
+	if (!f)
+		return false;
 	tell(w, f, "makes room for another", err);
+	w->flow_ops[f->type].timer(w, f);
+	return true;
 }

@@ -49,7 +49,17 @@ struct flowtab;
 /* The one table of a worker: static storage, all of it free */
 struct flowtab *flowtab_init(void);
 
-/* A new flow of type @type, zeroed, fd -1; NULL if the table is full */
+/* What a type of flow does at the end of a turn, and when its timer has fired: a conversation of
+ * datagrams then ends
+ */
+struct flow_ops {
+	void (*work)(struct worker *w, struct flow *f);
+	void (*timer)(struct worker *w, struct flow *f);
+};
+
+/* A new flow of type @type, zeroed, fd -1; a conversation may end for it. NULL if the table is
+ * full
+ */
 struct flow *flow_new(struct worker *w, enum flow_type type, uint8_t proto);
 
 /* Make it found by flow_find(): guest and seen are set and don't change any more */
@@ -91,19 +101,18 @@ bool flow_dirty_begin(struct worker *w);
  */
 struct flow *flow_next_dirty(struct worker *w);
 
-/* A conversation of datagrams that has been silent for long, as far as a few looks tell: its
- * timer is one of the next to expire. NULL: none was seen.
+/* Is @err (negative) one of a flow that found no descriptor or no place in the table? Then a
+ * conversation of datagrams that has been silent for long, as far as a few looks tell, ends, which
+ * is logged within the worker's budget: true, try again. Little is lost: the next
+ * datagram opens it anew, from the same port. One whose timer is not set yet does not end.
  */
-struct flow *flow_stale(struct worker *w);
+bool flow_make_room(struct worker *w, int err);
 
 /* No flow of @type can be opened from @from to @to: say so within the worker's budget, with
  * what helps against it. @err: errno, or ENOSPC for a full table; negative or positive.
  */
 void flow_refused(struct worker *w, enum flow_type type, const struct side *from,
 		  const struct side *to, int err);
-
-/* @f ends before its time, for want of room: say so in the same way */
-void flow_evicted(struct worker *w, const struct flow *f, int err);
 
 /* "TCP 192.0.2.2:4000 -> 198.51.100.2:80" as the guest sees it */
 enum { FLOW_STRLEN = 2 * SIDE_STRLEN + 16 };

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "conf.h"
-#include "dgram.h"
+#include "flow.h"
 #include "listen.h"
 #include "listen_int.h"
 #include "sock.h"
@@ -109,7 +109,7 @@ static void accept_all(struct worker *w, const struct listen_at *at, union tag t
 		}
 		if (fd == -EAGAIN)
 			return;
-		if (dgram_make_room(w, fd))
+		if (flow_make_room(w, fd))
 			continue;
 		if (sock_no_descriptor(fd) && turn_away(w, at))
 			continue;
@@ -171,7 +171,7 @@ static int split(struct worker *w, const struct listen_at *at, const struct sock
 {
 	int rc, fd = peer_socket(w, at, a, spliced);
 
-	if (dgram_make_room(w, fd))
+	if (flow_make_room(w, fd))
 		fd = peer_socket(w, at, a, spliced);
 	if (fd < 0)
 		return fd;

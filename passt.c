@@ -71,11 +71,7 @@ struct start {
 	int clients;			/* socket on which guests connect, or -1 */
 };
 
-/* What each type of flow does at the end of a turn, and when its time has come */
-static const struct {
-	void (*work)(struct worker *w, struct flow *f);
-	void (*timer)(struct worker *w, struct flow *f);
-} flow_ops[FLOW_TYPES] = {
+static const struct flow_ops flow_ops[FLOW_TYPES] = {
 	[FLOW_TCP]	= { tcp_flow_work, tcp_flow_timer },
 	[FLOW_UDP]	= { udp_flow_work, udp_flow_timer },
 	[FLOW_ICMP]	= { icmp_flow_work, icmp_flow_timer },
@@ -404,6 +400,7 @@ static void init_worker(struct start *s)
 	w->owner = s;
 	w->scratch = &scratch;
 	w->flows = flowtab_init();
+	w->flow_ops = flow_ops;
 	w->chunks = chunks_init();
 	w->spares = tcp_spare_init();
 	w->frags = frags_init();

@@ -103,8 +103,10 @@ static int open_socket(uint8_t proto, enum ipver ver)
 }
 
 /* In the guest's namespace: 0, or -errno of a socket that can't be had */
-static int fill(struct pool *p)
+static int fill(void *ctx)
 {
+	struct pool *p = ctx;
+
 	while (p->n < p->size) {
 		int fd = open_socket(p->proto, p->ver);
 
@@ -143,8 +145,8 @@ int splice_socket(struct worker *w, uint8_t proto, enum ipver ver, bool to_ns)
 	if (!to_ns)
 		return open_socket(proto, ver);
 	p->used = true;
-	if (!p->n) {
-		rc = w->in_ns ? w->in_ns(w, fill_low, w->splice) : -EBADF;
+	if (!p->n) {		/* the others wait: there may be one descriptor left */
+		rc = w->in_ns ? w->in_ns(w, fill, p) : -EBADF;
 		if (!p->n)
 			return rc < 0 ? rc : -EMFILE;
 	}

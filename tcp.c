@@ -18,7 +18,6 @@
 
 #include "chunk.h"
 #include "conf.h"
-#include "dgram.h"
 #include "fwd.h"
 #include "icmp_err.h"
 #include "sock.h"
@@ -182,7 +181,7 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 		return;
 	}
 	fd = connect_to(w, &remote, &watched);
-	if (dgram_make_room(w, fd))
+	if (flow_make_room(w, fd))
 		fd = connect_to(w, &remote, &watched);
 	if (fd < 0)
 		flow_refused(w, FLOW_TCP, &p->src, &p->dst, fd);
@@ -195,7 +194,7 @@ void tcp_open_from_guest(struct worker *w, const struct pkt *p)
 		tcp_reject(w, p);	/* some don't take the error for the end */
 		return;
 	}
-	t = tcp_of(dgram_flow_new(w, FLOW_TCP, IPPROTO_TCP));
+	t = tcp_of(flow_new(w, FLOW_TCP, IPPROTO_TCP));
 	if (!t) {
 		flow_refused(w, FLOW_TCP, &p->src, &p->dst, ENOSPC);
 		w->stats.drop[DROP_FLOWS]++;
@@ -233,7 +232,7 @@ void tcp_open_from_sock(struct worker *w, int fd, const struct side *remote,
 	old = flow_find(w, IPPROTO_TCP, &guest, &seen);
 	if (old)
 		tcp_flow_close(w, old);
-	t = tcp_of(dgram_flow_new(w, FLOW_TCP, IPPROTO_TCP));
+	t = tcp_of(flow_new(w, FLOW_TCP, IPPROTO_TCP));
 	if (!t) {
 		flow_refused(w, FLOW_TCP, remote, &guest, ENOSPC);
 		refuse(w, fd);

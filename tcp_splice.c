@@ -516,6 +516,10 @@ bool tcp_splice_open(struct worker *w, int fd, const struct side *peer,
 	rc = route(w, t, peer, to, to_ns);
 	if (!rc)
 		rc = open_far(w, t);
+	if (flow_make_room(w, rc)) {
+		t->tried = 0;
+		rc = open_far(w, t);
+	}
 	if (!rc)
 		rc = watch(w, t, NEAR);
 	if (sock_no_means(rc)) {

@@ -312,7 +312,7 @@ struct flow *udp_peer_open(struct worker *w, int fd, const struct side *peer,
 
 	if (!peer_sides(w, peer, target, &seen, &guest, &d) || d)
 		return NULL;
-	d = dgram_of(dgram_flow_new(w, FLOW_UDP, IPPROTO_UDP));
+	d = dgram_of(flow_new(w, FLOW_UDP, IPPROTO_UDP));
 	if (!d)
 		return NULL;
 	d->f.guest = guest;

@@ -150,6 +150,7 @@ struct flow *udp_splice_open(struct worker *w, int fd, const struct side *at,
 {
 	struct flow *f = flow_new(w, FLOW_UDP_SPLICE, to_ns ? PROTO_IN : PROTO_OUT);
 	struct udp_splice *u = splice_of(f);
+	int rc;
 
 	if (!f)
 		return NULL;
@@ -161,7 +162,12 @@ struct flow *udp_splice_open(struct worker *w, int fd, const struct side *at,
 	f->guest = *at;
 	f->seen = *peer;
 	f->from_guest = !to_ns;
-	if (open_far(w, u)) {
+	rc = open_far(w, u);
+	if (flow_make_room(w, rc)) {
+		u->tried = 0;
+		rc = open_far(w, u);
+	}
+	if (rc) {
 		release(w, u);
 		return NULL;
 	}

@@ -19,6 +19,7 @@
 #include "timer.h"
 
 struct conf;
+struct flow_ops;
 struct flowtab;
 struct chunks;
 struct frags;
@@ -78,6 +79,7 @@ struct worker {
 	bool link_asked;		/* the guest answers at once what it was sent */
 	bool link_look;			/* a timer is judged next: read the link until empty */
 	void *owner;			/* of passt.c */
+	const struct flow_ops *flow_ops;	/* by type */
 	/* Run @fn in the guest's network namespace: its result, or -errno; NULL: none */
 	int (*in_ns)(struct worker *w, int (*fn)(void *ctx), void *ctx);
 	bool stop;			/* leave the loop ... */

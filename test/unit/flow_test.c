@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* flow_test.c - finding, freeing, generations, dirty list, the whole table */
+#include <errno.h>
+
 #include "flow.h"
 #include "test.h"
 #include "util.h"
@@ -195,31 +197,56 @@ static void t_each(void)
 	CHECK(!flow_count(&w));
 }
 
-/* Of conversations, not connections, the one that would end first */
-static void t_stale(void)
+static struct flow *evicted;
+
+static void end_early(struct worker *worker, struct flow *f)
 {
-	struct flow *u[20], *f;
+	evicted = f;
+	flow_free(worker, f);
+}
+
+static const struct flow_ops ops[FLOW_TYPES] = {
+	[FLOW_UDP] = { .timer = end_early }, [FLOW_ICMP] = { .timer = end_early },
+	[FLOW_UDP_SPLICE] = { .timer = end_early },
+};
+
+/* A few flows are looked at by each call */
+static struct flow *make_room(int err)
+{
 	int i;
 
-	CHECK(!flow_stale(&w));
+	for (i = 0; i < 5; i++) {
+		if (flow_make_room(&w, err))
+			return evicted;
+	}
+	return NULL;
+}
+
+/* Of conversations, not connections, the one that would end first */
+static void t_room(void)
+{
+	static const enum flow_type types[] = { FLOW_UDP, FLOW_ICMP, FLOW_UDP_SPLICE };
+	struct flow *u[20];
+	int i;
+
+	CHECK(!make_room(-EMFILE));
 	for (i = 0; i < 1000; i++)
 		open_flow(i);
-	CHECK(!flow_stale(&w));
+	CHECK(!make_room(-EMFILE));
+	flow_new(&w, FLOW_UDP, 0);		/* is being opened: has no timer yet */
+	CHECK(!make_room(-EMFILE));
 	for (i = 0; i < 20; i++) {
-		u[i] = flow_new(&w, i % 2 ? FLOW_UDP : FLOW_ICMP, 0);
+		u[i] = flow_new(&w, types[i % 3], 0);
 		timer_set(&w.wheel, &u[i]->timer, 500 + (i * 7 + 5) % 20);
 	}
-	for (i = 0; i < 4 && !(f = flow_stale(&w)); i++)	/* a few looks at a time */
-		;
-	CHECK(f == u[5]);		/* 5 * 7 + 5 is 0 modulo 20 */
-	timer_set(&w.wheel, &f->timer, 1000);
-	for (i = 0; i < 5; i++)
-		f = flow_stale(&w) ? : f;
-	CHECK(f == u[8]);
+	CHECK(!make_room(0) && !make_room(-ECONNREFUSED) && !make_room(-ENOMEM));
+	CHECK(make_room(-EMFILE) == u[5]);	/* 5 * 7 + 5 is 0 modulo 20 */
+	CHECK(make_room(-ENFILE) == u[8]);
+	CHECK(make_room(-ENOSPC) == u[11]);
 	flow_each(&w, FLOW_TCP, free_one);
-	flow_each(&w, FLOW_UDP, free_one);
-	flow_each(&w, FLOW_ICMP, free_one);
-	CHECK(!flow_stale(&w) && !flow_count(&w));
+	for (i = 0; i < 3; i++)
+		flow_each(&w, types[i], free_one);
+	CHECK(!make_room(-EMFILE) && !flow_count(&w));
 }
 
 static void t_full(void)
@@ -231,6 +258,13 @@ static void t_full(void)
 		missing += !open_flow(i);
 	CHECK(!missing && flow_count(&w) == FLOW_MAX);
 	CHECK(!flow_new(&w, FLOW_TCP, IPPROTO_TCP));
+	f = find(IPPROTO_TCP, 77);
+	flow_free(&w, f);
+	CHECK(flow_new(&w, FLOW_UDP_SPLICE, IPPROTO_UDP) == f);
+	timer_set(&w.wheel, &f->timer, 500);
+	for (i = 0; i < FLOW_MAX / 200 && !(f = open_flow(77)); i++)
+		;
+	CHECK(f && f == evicted && f == find(IPPROTO_TCP, 77));
 	for (i = 0; i < FLOW_MAX; i++) {
 		f = find(IPPROTO_TCP, i);
 		missing += !f;
@@ -274,6 +308,7 @@ static void t_str(void)
 int main(void)
 {
 	w.flows = flowtab_init();
+	w.flow_ops = ops;
 	w.secret = (struct hash_key){ { 0x1234567890abcdef, 0xfedcba0987654321 } };
 	wheel_init(&w.wheel, 0);
 
@@ -283,7 +318,7 @@ int main(void)
 	t_dirty();
 	t_stuck();
 	t_each();
-	t_stale();
+	t_room();
 	t_full();
 	t_str();
 	return test_end("flow");
