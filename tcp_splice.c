@@ -320,13 +320,23 @@ static uint32_t silence(const struct worker *w, const struct end *e)
 	return (uint32_t)w->now - e->since;
 }
 
+/* Is it for the sender that nothing comes from a socket with a mark? A receiver may hold us up,
+ * too, which says nothing of the sender.
+ */
+static bool awaits_sender(const struct tcp_splice *t, int from)
+{
+	const struct end *e = &t->end[from];
+
+	return e->batched && !e->readable && !e->held && t->end[!from].writable;
+}
+
 static void set_timer(struct worker *w, struct tcp_splice *t)
 {
 	uint64_t at = t->look_at ? t->look_at : UINT64_MAX;
 	int i;
 
 	for (i = NEAR; i < ENDS; i++) {
-		if (t->end[i].batched)
+		if (awaits_sender(t, i))
 			at = MIN(at, w->now + PAUSE - MIN(silence(w, &t->end[i]), PAUSE));
 	}
 	if (at != UINT64_MAX)
@@ -343,7 +353,7 @@ void tcp_splice_flow_timer(struct worker *w, struct flow *f)
 	for (i = NEAR; i < ENDS; i++) {
 		struct end *e = &t->end[i];
 
-		if (e->batched && silence(w, e) >= PAUSE)
+		if (awaits_sender(t, i) && silence(w, e) >= PAUSE)
 			note_pause(e);
 	}
 	flow_dirty(w, f);

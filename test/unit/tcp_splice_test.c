@@ -394,6 +394,25 @@ static void t_batches_both(void)
 	end();
 }
 
+/* A receiver that holds everything up is no pause of the sender */
+static void t_batches_stuck(void)
+{
+	static char buf[64 << 10];
+	int idle;
+
+	begin();
+	stream(peer, service, SAMPLE, 0);
+	for (idle = 0; idle < 3; idle++) {
+		while (send(peer, buf, sizeof(buf), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+			idle = 0;
+		pump();
+	}
+	pass(100);
+	stream(peer, service, 16 << 20, 0);
+	CHECK(is_held(peer, service));
+	end();
+}
+
 int main(void)
 {
 	w.flows = flowtab_init();
@@ -409,5 +428,6 @@ int main(void)
 	t_batches();
 	t_batches_begin();
 	t_batches_both();
+	t_batches_stuck();
 	return test_end("tcp_splice");
 }
