@@ -165,6 +165,7 @@ static int open_socket(struct worker *w, struct dgram *d, enum ev_kind kind)
 static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 		     struct dgram **out)
 {
+	enum ev_kind kind = type == FLOW_UDP ? EV_UDP : EV_ICMP;
 	struct side remote;
 	struct dgram *d;
 	bool any_peer;
@@ -186,10 +187,12 @@ static int open_flow(struct worker *w, enum flow_type type, const struct pkt *p,
 	d->any_peer = addr_is_multicast(&remote.addr) ||
 		      addr_is_broadcast(&remote.addr);
 	any_peer = d->any_peer;
-	rc = open_socket(w, d, dgram_is_udp(d) ? EV_UDP : EV_ICMP);
-	if (rc == -EACCES && d->any_peer != any_peer) {
-		close(d->f.fd);
-		rc = open_socket(w, d, EV_UDP);
+	rc = open_socket(w, d, kind);
+	if ((rc == -EACCES && d->any_peer != any_peer) || flow_make_room(w, rc)) {
+		if (d->f.fd >= 0)
+			close(d->f.fd);
+		d->f.fd = -1;
+		rc = open_socket(w, d, kind);
 	}
 	if (rc < 0) {
 		dgram_close(w, d);
@@ -219,7 +222,7 @@ struct dgram *dgram_from_guest(struct worker *w, enum flow_type type,
 			       const struct pkt *p, int n)
 {
 	struct dgram *d = dgram_of(flow_find(w, p->proto, &p->src, &p->dst));
-	int rc = 0;
+	int rc;
 
 	if (likely(d))
 		return d;
@@ -228,8 +231,6 @@ struct dgram *dgram_from_guest(struct worker *w, enum flow_type type,
 		return NULL;
 	}
 	rc = open_flow(w, type, p, &d);
-	if (flow_make_room(w, rc))
-		rc = open_flow(w, type, p, &d);
 	if (!rc)
 		return d;
 	flow_refused(w, type, &p->src, &p->dst, rc);

@@ -144,6 +144,8 @@ static int open_far(struct worker *w, struct tcp_splice *t)
 	}
 	if (fd < 0)
 		return fd;
+	if (t->end[FAR].fd >= 0)
+		close(t->end[FAR].fd);
 	init_end(&t->end[FAR], fd);
 	return watch(w, t, FAR);
 }

@@ -33,6 +33,7 @@ static struct scratch scratch;
 static struct worker w = { .cf = &cf, .scratch = &scratch, .now = 1000 };
 static int refuse;		/* errno of a socket that is given data, or 0 */
 static int refuse_in;		/* ... that data is taken from */
+static bool refuse_watch;	/* the next descriptor that epoll is given */
 static bool no_pipes;
 static int peer, service;	/* the outer ends */
 
@@ -58,6 +59,15 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 	if (!refuse)
 		return syscall(SYS_sendmsg, fd, m, flags);
 	errno = refuse;
+	return -1;
+}
+
+int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
+{
+	if (!refuse_watch)
+		return syscall(SYS_epoll_ctl, epfd, op, fd, ev);
+	refuse_watch = false;
+	errno = ENOSPC;
 	return -1;
 }
 
@@ -240,6 +250,19 @@ static uint64_t all_events(void)
 	return w.loop.events[EV_TCP_SPLICE] + w.loop.events[EV_TCP_SPLICE_FAR];
 }
 
+/* All that goes into @fd before its reader reads */
+static void fill_up(int fd)
+{
+	static const char buf[PUT_MAX];
+	int idle;
+
+	for (idle = 0; idle < 3; idle++) {
+		while (send(fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+			idle = 0;
+		pump();
+	}
+}
+
 /* A reader that is slow costs one look and no more, but for room that the kernel finds
  * when it probes the window
  */
@@ -250,11 +273,7 @@ static void t_full(void)
 	int idle, tries = 0;
 
 	begin();
-	for (idle = 0; idle < 3; idle++) {
-		while (send(peer, buf, sizeof(buf), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-			idle = 0;
-		pump();
-	}
+	fill_up(peer);
 	pass(500);
 	do {
 		events = all_events();
@@ -397,25 +416,33 @@ static void t_batches_both(void)
 /* A receiver that holds everything up is no pause of the sender */
 static void t_batches_stuck(void)
 {
-	static char buf[64 << 10];
-	int idle;
-
 	begin();
 	stream(peer, service, SAMPLE, 0);
-	for (idle = 0; idle < 3; idle++) {
-		while (send(peer, buf, sizeof(buf), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-			idle = 0;
-		pump();
-	}
+	fill_up(peer);
 	pass(100);
 	stream(peer, service, 16 << 20, 0);
 	CHECK(is_held(peer, service));
 	end();
 }
 
+/* A conversation ends for one more socket, and the socket that was refused is closed */
+static void t_room(void)
+{
+	struct flow *f = flow_new(&w, FLOW_UDP, IPPROTO_UDP);
+
+	timer_set(&w.wheel, &f->timer, w.now + 1000);
+	refuse_watch = true;
+	begin();
+	CHECK(!refuse_watch && get(service) == 0);
+	end();
+}
+
 int main(void)
 {
+	static const struct flow_ops ops[FLOW_TYPES] = { [FLOW_UDP] = { .timer = flow_free } };
+
 	w.flows = flowtab_init();
+	w.flow_ops = ops;
 	w.splice = splice_init();
 	wheel_init(&w.wheel, w.now);
 	CHECK(!loop_init(&w.loop));
@@ -429,5 +456,6 @@ int main(void)
 	t_batches_begin();
 	t_batches_both();
 	t_batches_stuck();
+	t_room();
 	return test_end("tcp_splice");
 }
